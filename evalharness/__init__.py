@@ -1,0 +1,26 @@
+"""Evaluates fine-tuned Vision Transformers: the verdict, where the model looked, and whether to believe it.
+
+    import evalharness
+
+    result = evalharness.evaluate({"model.weights": "run1.h5", "dataset.csv": "testing_files.csv"})
+    result.samples          # a DataFrame, a row per image
+    result.show(row_id)     # photo | overlay
+
+Importing the package imports no TensorFlow, MLflow or matplotlib; the first evaluation does.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from evalharness.api import Result, evaluate
+
+__version__ = "0.1.0"
+__all__ = ["Result", "__version__", "evaluate"]
+
+
+def __getattr__(name: str) -> object:
+    if name in ("Result", "evaluate"):
+        from evalharness import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'evalharness' has no attribute {name!r}")

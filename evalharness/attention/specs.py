@@ -1,0 +1,80 @@
+"""From `attention.methods` in the config to the list of maps to compute, each with an id of its own."""
+
+import re
+from collections.abc import Sequence
+
+from evalharness.attention.registry import METHODS
+from evalharness.config.schema import AttentionConfig, MapConfig
+from evalharness.errors import ConfigError
+from evalharness.records import MapSpec
+from evalharness.slugs import slug
+
+TARGETS = ("predicted", "true", "contrast")
+MAP_ID = re.compile(r"[A-Za-z0-9_.-]+")
+
+
+def map_specs(config: AttentionConfig, classes: Sequence[str]) -> tuple[MapSpec, ...]:
+    """Checks methods, targets and options, and names each map.
+
+    A map's id is `<method>` for the predicted class, else `<method>.<target>`; a variant in other options needs a name.
+
+    Args:
+        config: The `attention` section.
+        classes: The model's classes, which targets may name.
+
+    Raises:
+        ConfigError: An unknown method, target or option, or two maps with one id.
+    """
+    specs = tuple(_spec(entry, config.target, classes) for entry in config.methods)
+    ids = [spec.map_id for spec in specs]
+    repeated = sorted({map_id for map_id in ids if ids.count(map_id) > 1})
+    if repeated:
+        raise ConfigError("two maps share an id", got=", ".join(repeated), where="attention.methods",
+                          fix="Give one of them a `name`")
+    return specs
+
+
+def _spec(entry: MapConfig, default_target: str, classes: Sequence[str]) -> MapSpec:
+    method = METHODS.get(entry.method)
+    if method is None:
+        raise ConfigError("unknown attention method", expected=f"one of {', '.join(METHODS)}", got=entry.method,
+                          where="attention.methods")
+    unknown = sorted(set(entry.options) - set(method.default_options))
+    if unknown:
+        valid = ", ".join(method.default_options) or "none"
+        raise ConfigError(f"unknown option of {entry.method}", expected=valid, got=", ".join(unknown),
+                          where="attention.methods")
+    options = {**method.default_options, **entry.options}
+    target = entry.target or default_target
+    if target not in TARGETS and target not in classes:
+        raise ConfigError("unknown attention target", expected=f"{', '.join(TARGETS)}, or one of {', '.join(classes)}",
+                          got=target, where="attention.target")
+    if not method.is_class_specific:
+        target = "predicted"
+    map_id = _map_id(entry, target, classes, is_default=options == method.default_options)
+    return MapSpec(map_id, entry.method, target, options, method.version)
+
+
+def check_layers(specs: Sequence[MapSpec], num_layers: int) -> None:
+    """Checks the layers that options name against the model's depth.
+
+    Raises:
+        ConfigError: `start_layer` is not one of the model's blocks.
+    """
+    for spec in specs:
+        start_layer = spec.options.get("start_layer", 0)
+        if not isinstance(start_layer, int) or not 0 <= start_layer < num_layers:
+            raise ConfigError(f"start_layer of {spec.map_id} is not a block of the model",
+                              expected=f"0 to {num_layers - 1}", got=start_layer, where="attention.methods")
+
+
+def _map_id(entry: MapConfig, target: str, classes: Sequence[str], *, is_default: bool) -> str:
+    if entry.name is not None:
+        if not MAP_ID.fullmatch(entry.name):
+            raise ConfigError("map name cannot be a file name", expected="letters, digits, _ . -", got=entry.name,
+                              where="attention.methods")
+        return entry.name
+    if not is_default:
+        raise ConfigError(f"variant of {entry.method} without a name", where="attention.methods",
+                          fix=f"Add a name: {{method: {entry.method}, name: ..., options: ...}}")
+    return entry.method if target == "predicted" else f"{entry.method}.{slug(target) if target in classes else target}"

@@ -1,0 +1,98 @@
+"""Entry of the command line: finds the command, imports no more than it needs, and tells failures in one message."""
+
+import errno
+import sys
+from collections.abc import Callable, Sequence
+
+from evalharness import __version__
+from evalharness.errors import ConfigError, EvalHarnessError
+
+HELP = f"""\
+evalharness {__version__}: evaluates fine-tuned Vision Transformers: the verdict, and where the model looked.
+
+usage: evalharness COMMAND [...]
+
+commands:
+  run [overrides]          evaluate one model on one CSV of images; -m sweeps over comma-separated values
+  check [overrides]        validate config, CSV, images and weights without evaluating; print the model's structure
+  log RESULT [overrides]   upload a results folder to MLflow (again)
+  ui [overrides]           open MLflow's UI on the configured store, on this machine only
+
+examples:
+  evalharness run model.weights=run1.h5 dataset.csv=testing_files.csv
+  evalharness run -m model.weights=run1.h5,run2.h5 dataset.csv=testing_files.csv attention.methods=[rollout]
+  evalharness check model=vit_b16 model.preprocessing=vit model.weights=run1.h5 dataset.csv=test.csv model.probe=64
+
+`evalharness run --help` lists the presets and every key. Exit codes: 0 done, 1 failed, 2 wrong usage or config,
+3 finished, but a gate did not hold.
+"""
+
+
+def _run(arguments: Sequence[str]) -> int:
+    from evalharness.cli.run import run
+
+    return run(arguments)
+
+
+def _check(arguments: Sequence[str]) -> int:
+    from evalharness.cli.check import check
+
+    return check(arguments)
+
+
+def _log(arguments: Sequence[str]) -> int:
+    from evalharness.cli.store import log
+
+    return log(arguments)
+
+
+def _ui(arguments: Sequence[str]) -> int:
+    from evalharness.cli.store import ui
+
+    return ui(arguments)
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"run": _run, "check": _check, "log": _log, "ui": _ui}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        arguments: Default: the command line.
+
+    Returns:
+        The exit code.
+    """
+    command, *rest = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    if command in ("-h", "--help", "help"):
+        print(HELP, end="")
+        return 0
+    if command == "--version":
+        print(f"evalharness {__version__}")
+        return 0
+    if command not in COMMANDS:
+        return _fail(ConfigError("unknown command", expected=f"one of {', '.join(COMMANDS)}", got=command,
+                                 fix="`evalharness --help` tells what each does"))
+    return guarded(lambda: COMMANDS[command](rest))
+
+
+def guarded(command: Callable[[], int]) -> int:
+    """Runs a command; what a user can mend ends as one message and an exit code, a bug keeps its traceback."""
+    try:
+        return command()
+    except EvalHarnessError as error:
+        return _fail(error)
+    except KeyboardInterrupt:
+        print("\ninterrupted; finished rows are kept, and the same command continues", file=sys.stderr)
+        return 130
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        return _fail(EvalHarnessError("disk is full", where=error.filename,
+                                      fix="Make room and repeat the command: finished rows are kept"))
+
+
+def _fail(error: EvalHarnessError) -> int:
+    print(f"error: {error}", file=sys.stderr)
+    return error.exit_code

@@ -1,0 +1,51 @@
+"""`evalharness ui` and `evalharness log`: the commands that work on the tracking store alone."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from evalharness.config.compose import compose_section
+from evalharness.config.schema import TrackingConfig
+from evalharness.console import note
+from evalharness.errors import ConfigError
+
+
+def ui(arguments: Sequence[str]) -> int:
+    """Opens MLflow's UI on the configured store, bound to the loopback."""
+    from evalharness.tracking import serve_ui
+
+    port = 5000
+    overrides = []
+    for argument in arguments:
+        if argument.startswith("port="):
+            port = _port(argument.removeprefix("port="))
+        else:
+            overrides.append(argument)
+    tracking, runs_dir = _tracking(overrides)
+    return serve_ui(tracking, runs_dir, port=port)
+
+
+def log(arguments: Sequence[str]) -> int:
+    """Uploads a finished results folder as a new run."""
+    if not arguments or "=" in arguments[0]:
+        raise ConfigError("no results folder given", fix="Usage: evalharness log RESULT [tracking.uri=...]")
+    from evalharness import tracking
+    from evalharness.results import StoredResult
+
+    result = StoredResult(Path(arguments[0]))
+    config, runs_dir = _tracking(arguments[1:])
+    store = tracking.open_store(config, runs_dir)
+    with tracking.start_run(store, name=result.manifest["name"], config=config) as run_id:
+        tracking.upload_results(store, run_id, result.folder)
+    note(f"logged {result.folder} as MLflow run {run_id} in {store.uri}")
+    return 0
+
+
+def _tracking(overrides: Sequence[str]) -> tuple[TrackingConfig, Path]:
+    values = compose_section(overrides, "tracking", "runs_dir")
+    return TrackingConfig.model_validate(values["tracking"]), Path(values["runs_dir"])
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or not 0 < int(text) < 65536:
+        raise ConfigError("port cannot be used", expected="a number from 1 to 65535", got=text, where="port")
+    return int(text)

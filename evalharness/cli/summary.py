@@ -1,0 +1,69 @@
+"""The tables that end a command."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from evalharness.console import console
+
+if TYPE_CHECKING:
+    from evalharness.cli.run import JobOutcome
+    from evalharness.pipeline import LoggedRun
+
+HEADLINE = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece")
+
+
+def print_summary(logged: "LoggedRun") -> None:
+    """Names the run, its numbers and where to look."""
+    manifest, metrics = logged.result.manifest, logged.result.metrics
+    counted = f"{manifest['num_evaluated']} images"
+    if manifest["num_skipped"]:
+        counted += f" of {manifest['num_rows']} ({manifest['num_skipped']} skipped, listed in skipped.csv)"
+    table = Table(title=f"{manifest['name']}: {counted}", title_justify="left")
+    for heading, justify in (("metric", "left"), ("value", "right"), ("95 % interval", "right")):
+        table.add_column(heading.replace("95", f"{100 * manifest['config']['bootstrap']['confidence']:g}"),
+                         justify=justify)  # type: ignore[arg-type]
+    for name in HEADLINE:
+        if name in manifest["intervals"]:
+            low, high = manifest["intervals"][name]
+            interval = "undefined" if low is None or high is None else f"{low:.4f} to {high:.4f}"
+            table.add_row(name, f"{metrics[name]:.4f}", interval)
+    console.print(table)
+    speed = metrics.get("throughput/images_per_s")
+    lines = {
+        "speed": f"{speed:.1f} images/s, prediction and {', '.join(logged.result.map_ids) or 'no'} maps" if speed else "",
+        "MLflow run": logged.run_id,
+        "results": str(logged.result.folder),
+        "look": f"{logged.result.folder / 'figures'}, or `{ui_command(logged)}`",
+    }
+    for label, text in lines.items():
+        if text:
+            console.print(f"{label + ':':<12}{text}", soft_wrap=True, markup=False)
+
+
+def print_sweep(outcomes: Sequence["JobOutcome"]) -> int:
+    """Tells what ran, what failed and why; returns the exit code of the sweep."""
+    table = Table(title="sweep", title_justify="left")
+    for heading in ("#", "overrides", "accuracy", "macro_f1", "ece", "ended"):
+        table.add_column(heading, overflow="fold")
+    for outcome in outcomes:
+        headline = outcome.headline or {}
+        numbers = [f"{headline[name]:.4f}" if name in headline else "-" for name in ("accuracy", "macro_f1", "ece")]
+        ended = "done" if outcome.error is None else outcome.error.splitlines()[0]
+        table.add_row(str(outcome.number), " ".join(outcome.overrides), *numbers, ended)
+    console.print(table)
+    failed = [outcome for outcome in outcomes if outcome.error is not None]
+    if failed:
+        console.print(f"{len(failed)} of {len(outcomes)} runs failed", markup=False)
+        return 1
+    return max((outcome.exit_code for outcome in outcomes), default=0)
+
+
+def ui_command(logged: "LoggedRun") -> str:
+    """The command that opens the UI on the store that the run is in."""
+    config = logged.result.manifest["config"]
+    command = "evalharness ui"
+    if config["tracking"]["uri"]:
+        return f"{command} tracking.uri={config['tracking']['uri']}"
+    return command if config["runs_dir"] == "runs" else f"{command} runs_dir={config['runs_dir']}"

@@ -1,0 +1,1 @@
+"""Configuration: composed by Hydra from `conf/`, validated once into frozen models."""

@@ -1,0 +1,143 @@
+"""From `conf/` and overrides to a validated `RunConfig`. The only module that sees Hydra's DictConfig."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import ValidationError
+
+from evalharness.config.schema import RunConfig
+from evalharness.errors import ConfigError
+
+HINTS = {
+    "model.weights": "the weights file, such as model.weights=runs/run1.h5",
+    "model.preprocessing": "what training fed the model: raw (0 to 255) or vit (-1 to 1)",
+    "model.builder": "package.module.function that returns your Keras model",
+    "model.allow_code": "true if you trust the file",
+    "dataset.csv": "the list of images, such as dataset.csv=testing_files.csv",
+}
+
+
+def conf_dir() -> Path:
+    """The folder of presets: the repository's `conf/`, or the copy packed into the wheel."""
+    package = Path(__file__).resolve().parent.parent
+    for folder in (package / "conf", package.parent / "conf"):
+        if (folder / "config.yaml").is_file():
+            return folder
+    raise ConfigError("presets not found", expected=f"{package / 'conf'}", fix="Reinstall evalharness")
+
+
+def compose_config(overrides: Sequence[str]) -> RunConfig:
+    """Composes the presets with Hydra overrides, as the command line does, and validates the result.
+
+    Raises:
+        ConfigError: An override that Hydra refuses, or a value that does not fit the schema.
+    """
+    return validate_config(_compose(overrides))
+
+
+def compose_section(overrides: Sequence[str], *keys: str) -> dict[str, Any]:
+    """Composes the presets and takes some top-level keys, for commands that need no complete config.
+
+    Raises:
+        ConfigError: An override that Hydra refuses.
+    """
+    composed = _compose(overrides)
+    try:
+        return {key: _plain(composed[key]) for key in keys}
+    except OmegaConfBaseException as error:
+        raise composition_error(error) from error
+
+
+def _compose(overrides: Sequence[str]) -> DictConfig:
+    from hydra import compose, initialize_config_dir
+    from hydra.errors import HydraException
+
+    try:
+        with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="evalharness"):
+            return compose("config", overrides=list(overrides))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise composition_error(error) from error
+
+
+def _plain(value: object) -> Any:
+    return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+
+
+def overrides_from(values: Mapping[str, Any]) -> list[str]:
+    """Turns `{"model.weights": "a=b.h5"}` into overrides, quoted so that any text passes through Hydra's grammar."""
+    return [f"{key}={quoted(value)}" for key, value in values.items()]
+
+
+def quoted(value: object) -> str:
+    """A value in Hydra's override grammar."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {quoted(entry)}" for key, entry in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(quoted(entry) for entry in value) + "]"
+    text = str(value).replace("\\", "\\\\") if str(value).endswith("\\") else str(value)
+    return "'" + text.replace("'", "\\'") + "'"
+
+
+def composition_error(error: Exception) -> ConfigError:
+    """Explains what Hydra refused, with the cure that the message itself does not name."""
+    text = " ".join(line.strip() for line in str(error).splitlines() if line.strip())
+    fix = "See `evalharness run --help` for the keys and presets"
+    if "Could not override" in text and "append" in text:
+        fix = "Check the key's spelling; `evalharness run --cfg job` prints all keys"
+    elif "mismatched input" in text or "token recognition error" in text or "extraneous input" in text:
+        fix = "Values with = , ( ) [ ] { } # or non-ASCII letters need quotes inside quotes: \"model.weights='my=run.h5'\""
+    return ConfigError(f"config cannot be composed: {text}", fix=fix)
+
+
+def validate_config(composed: DictConfig) -> RunConfig:
+    """Checks a composed config against the schema and freezes it.
+
+    Raises:
+        ConfigError: Lists every missing and every wrong key at once.
+    """
+    try:
+        missing = sorted(key for key in OmegaConf.missing_keys(composed) if not key.startswith("hydra."))
+        if missing:
+            lines = "".join(f"\n  {key}: {HINTS.get(key, 'needed by the chosen preset')}" for key in missing)
+            raise ConfigError(f"config is incomplete; set these:{lines}\n(as `key=value` on the command line)")
+        values = OmegaConf.to_container(composed, resolve=True)
+    except OmegaConfBaseException as error:
+        raise composition_error(error) from error
+    if not isinstance(values, dict):
+        raise ConfigError("config is not a mapping", got=type(values).__name__)
+    values.pop("hydra", None)
+    return parse_config(values)
+
+
+def parse_config(values: Mapping[Any, Any]) -> RunConfig:
+    """Validates plain nested values.
+
+    Raises:
+        ConfigError: Lists every wrong key at once.
+    """
+    try:
+        return RunConfig.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError("config does not fit:" + "".join(f"\n  {line}" for line in _problems(error))) from error
+
+
+def _problems(error: ValidationError) -> list[str]:
+    lines = []
+    for problem in error.errors():
+        key = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            lines.append(f"{key}: no such key")
+        else:
+            message = problem["msg"].removeprefix("Value error, ")
+            got = "" if problem["type"] == "value_error" else f", got {problem['input']!r}"
+            lines.append(f"{key}: {message}{got}")
+    return lines

@@ -1,0 +1,191 @@
+"""The validated configuration: frozen models that everything behind the command line takes its values from."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+BACKBONES = ("vit_b16", "vit_b32", "vit_l16", "vit_l32", "custom", "from_file")
+CUSTOM_SIZES = ("patch_size", "num_layers", "hidden_size", "num_heads", "mlp_dim")
+
+
+class Frozen(BaseModel):
+    """Base of every section: no unknown keys, no changes after validation."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class HeadLayer(Frozen):
+    """One layer on top of the backbone's class token."""
+
+    layer: Literal["flatten", "batch_normalization", "layer_normalization", "dropout", "dense", "activation"]
+    units: int | Literal["classes"] | None = Field(None, description="Width of a dense layer; `classes`: one a class.")
+    activation: str | None = Field(
+        None, description="A Keras activation, or `tfa_gelu`: tensorflow-addons' default gelu, the tanh form."
+    )
+    rate: float = Field(0.1, ge=0, lt=1, description="Of a dropout layer; without effect in evaluation.")
+    epsilon: float = Field(1e-3, gt=0, description="Of a normalization layer.")
+
+    @model_validator(mode="after")
+    def _fields_fit_kind(self) -> Self:
+        if self.layer == "dense" and self.units is None:
+            raise ValueError("a dense layer needs `units` (a number, or `classes`)")
+        if self.layer == "activation" and self.activation is None:
+            raise ValueError("an activation layer needs `activation`")
+        return self
+
+
+def _size_pair(value: object) -> object:
+    return (value, value) if isinstance(value, int) else value
+
+
+ImageSize = Annotated[tuple[int, int], BeforeValidator(_size_pair)]
+
+
+class ModelConfig(Frozen):
+    """`model`: the backbone, the head, the weights, and what the outputs mean."""
+
+    weights: str = Field(description="Path of the weights file, or an MLflow uri (`runs:/...`, `models:/...`).")
+    backbone: Literal["vit_b16", "vit_b32", "vit_l16", "vit_l32", "custom", "from_file"]
+    image_size: ImageSize = Field(description="Pixels: one number, or [height, width].")
+    preprocessing: Literal["raw", "vit"] = Field(description="`raw`: 0 to 255; `vit`: x / 127.5 - 1.")
+    head: tuple[HeadLayer, ...] = ()
+    classes: tuple[str, ...] | None = Field(None, description="Order of the outputs; default `dataset.classes`.")
+    patch_size: int | None = Field(None, gt=0)
+    num_layers: int | None = Field(None, gt=0)
+    hidden_size: int | None = Field(None, gt=0)
+    num_heads: int | None = Field(None, gt=0)
+    mlp_dim: int | None = Field(None, gt=0)
+    builder: str | None = Field(None, description="`package.module.function` that returns the Keras model.")
+    builder_args: dict[str, Any] = Field(default_factory=dict)
+    output: Literal["auto", "logits"] = "auto"
+    precision: Literal["float32", "bfloat16"] = "float32"
+    allow_code: bool = False
+    probe: int = Field(0, ge=0, description="`check` scores this many images under both preprocessings.")
+
+    @field_validator("classes")
+    @classmethod
+    def _classes_are_distinct(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if value is not None and len(set(value)) != len(value):
+            raise ValueError("class names must be distinct")
+        if value is not None and len(value) < 2:
+            raise ValueError("at least two classes are needed")
+        return value
+
+    @model_validator(mode="after")
+    def _sizes_fit_backbone(self) -> Self:
+        missing = [name for name in CUSTOM_SIZES if getattr(self, name) is None]
+        if self.builder is None and self.backbone == "custom":
+            if missing:
+                raise ValueError(f"backbone `custom` needs {', '.join('model.' + name for name in missing)}")
+            if self.hidden_size % self.num_heads:  # type: ignore[operator]
+                raise ValueError(f"hidden_size {self.hidden_size} must be a multiple of num_heads {self.num_heads}")
+            if any(side % self.patch_size for side in self.image_size):  # type: ignore[operator]
+                raise ValueError(f"image_size {self.image_size} must be a multiple of patch_size {self.patch_size}")
+        elif len(missing) < len(CUSTOM_SIZES):
+            given = [f"model.{name}" for name in CUSTOM_SIZES if name not in missing]
+            raise ValueError(f"{', '.join(given)} belong to `model=custom` only")
+        if self.backbone == "from_file" and not self.allow_code:
+            raise ValueError("backbone `from_file` deserialises a model, which can run code: set model.allow_code=true")
+        return self
+
+
+class DatasetConfig(Frozen):
+    """`dataset`: the CSV, its columns and labels, and how images become pixels."""
+
+    csv: Path
+    name: str | None = Field(None, description="Shown in MLflow; default: the CSV's name without its ending.")
+    root: Path | None = Field(None, description="Relative paths resolve against it; default: the CSV's folder.")
+    path_columns: tuple[str, ...] | None = Field(
+        None, description="Joined with `/`; default `path`, or the notebook's columns where the CSV has exactly those."
+    )
+    label_column: str | None = None
+    id_column: str | None = None
+    group: str | None = Field(None, description="Column whose values the bootstrap resamples together.")
+    label_match: Literal["exact", "substring"] | None = None
+    classes: tuple[str, ...] | None = None
+    exclude: tuple[str, ...] | None = Field(None, description="Rows whose path contains one of these are dropped.")
+    resize: Literal["squash", "crop", "pad"] = "squash"
+    filter: Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"] = "bilinear"
+    exif: Literal["ignore", "apply"] = "ignore"
+    verify: Literal["full", "header"] = "full"
+    on_error: Literal["fail", "skip"] = "fail"
+    max_pixels: int = Field(64_000_000, gt=0, description="Larger images are refused from their header.")
+
+    @field_validator("classes")
+    @classmethod
+    def _classes_are_distinct(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if value is not None and len(set(value)) != len(value):
+            raise ValueError("class names must be distinct")
+        return value
+
+
+class MapConfig(Frozen):
+    """One entry of `attention.methods`, when a bare name is not enough."""
+
+    method: str
+    target: str | None = None
+    name: str | None = Field(None, description="The map's id; required when options differ from the defaults.")
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+def _named_methods(value: object) -> object:
+    if isinstance(value, list | tuple):
+        return [{"method": entry} if isinstance(entry, str) else entry for entry in value]
+    return value
+
+
+class AttentionConfig(Frozen):
+    """`attention`: which maps to compute, and for which class."""
+
+    methods: Annotated[tuple[MapConfig, ...], BeforeValidator(_named_methods)]
+    target: str = Field("predicted", description="`predicted`, `true`, `contrast`, or a class name.")
+
+
+class ReportConfig(Frozen):
+    """`report`: what is drawn."""
+
+    contact_sheet: tuple[Literal["worst_mistakes", "most_confident", "random"], ...] = (
+        "worst_mistakes",
+        "most_confident",
+        "random",
+    )
+    num_pairs: int = Field(8, ge=1, le=64, description="Pairs on each contact sheet.")
+    num_logged_images: int = Field(12, ge=0, le=200, description="Overlays logged under keys that line up across runs.")
+    density_max: float = Field(6.0, gt=1, description="Top of the fixed colour scale; 1 is an average patch.")
+
+
+class BootstrapConfig(Frozen):
+    """`bootstrap`: the confidence intervals."""
+
+    num_resamples: int = Field(2000, ge=100)
+    confidence: float = Field(0.95, gt=0.5, lt=1)
+
+
+class TrackingConfig(Frozen):
+    """`tracking`: the MLflow store."""
+
+    uri: str | None = Field(None, description="Default: SQLite under `runs_dir`.")
+    experiment: str = "evalharness"
+    run_name: str | None = None
+    tags: dict[str, str] = Field(default_factory=dict)
+    sweep: str | None = Field(None, description="Set by `run -m`: the tag that the runs of one sweep share.")
+    sweep_command: str | None = None
+
+
+class RunConfig(Frozen):
+    """One evaluation."""
+
+    model: ModelConfig
+    dataset: DatasetConfig
+    attention: AttentionConfig
+    report: ReportConfig = ReportConfig()
+    bootstrap: BootstrapConfig = BootstrapConfig()
+    tracking: TrackingConfig = TrackingConfig()
+    runs_dir: Path = Path("runs")
+    output_dir: Path | None = Field(None, description="Default: a folder under `runs_dir`/results named by recipe.")
+    batch_size: int = Field(32, ge=1)
+    num_workers: int = Field(2, ge=1, description="Threads that decode images ahead of the model.")
+    limit: int | None = Field(None, ge=1, description="Evaluate this many rows: seeded, stratified by class.")
+    seed: int = 123
+    resume: bool = Field(True, description="Reuse complete results of the same recipe, continue incomplete ones.")

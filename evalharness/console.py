@@ -1,0 +1,56 @@
+"""What the user sees while a command runs: one console on standard error, and progress bars on it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+console = Console(stderr=True, highlight=False)
+
+
+class RateColumn(ProgressColumn):
+    """Units per second since the bar started."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self.unit = unit
+
+    def render(self, task: Task) -> Text:
+        """Draws the rate, once there is one."""
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:.1f} {self.unit}/s" if speed else f"- {self.unit}/s")
+
+
+@contextmanager
+def progress_bar(description: str, total: int, unit: str = "images") -> Iterator[Callable[[int], None]]:
+    """Shows a bar with count, rate and time left; yields the function that advances it.
+
+    Off a terminal the bar is drawn once, when it ends.
+
+    Args:
+        description: What is being done.
+        total: Number of units.
+        unit: What is counted, in the plural.
+    """
+    columns = (
+        TextColumn("{task.description:<22}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        RateColumn(unit),
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task(description, total=total)
+        yield lambda count: progress.advance(task, count)
+
+
+def warn(message: str) -> None:
+    """Prints a warning that a user should read."""
+    console.print(Text.assemble(("warning: ", "bold yellow"), message))
+
+
+def note(message: str) -> None:
+    """Prints a line of information."""
+    console.print(Text(message))

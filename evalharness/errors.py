@@ -1,0 +1,61 @@
+"""The one family of exceptions for what a user can mend; bugs keep their own types and their traceback."""
+
+
+class EvalHarnessError(Exception):
+    """Something the user can mend, told in one message.
+
+    The message reads `<what failed>: expected <X>, got <Y> (<where>). <what to do>.`
+
+    Args:
+        what: What failed.
+        expected: What would have been right.
+        got: What was there instead.
+        where: The file, row or config key.
+        fix: What to do about it, as a sentence without its full stop.
+    """
+
+    exit_code = 1
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        expected: object = None,
+        got: object = None,
+        where: object = None,
+        fix: str | None = None,
+    ) -> None:
+        pairs = [f"{word} {value}" for word, value in (("expected", expected), ("got", got)) if value is not None]
+        text = f"{what}: {', '.join(pairs)}" if pairs else what
+        if where is not None:
+            text += f" ({where})"
+        text = text if text.endswith((".", ":", "!", "?")) else text + "."
+        if fix:
+            text += f" {fix}" if fix.endswith((".", "?")) else f" {fix}."
+        super().__init__(text)
+
+
+class ConfigError(EvalHarnessError):
+    """A config key or a command line that cannot be used."""
+
+    exit_code = 2
+
+
+class DatasetError(EvalHarnessError):
+    """A CSV, a row of it, or an image that cannot be used."""
+
+
+class WeightsError(EvalHarnessError):
+    """A weights file that cannot be read or does not fit the model."""
+
+
+class ModelError(EvalHarnessError):
+    """A model that the harness cannot evaluate."""
+
+
+class ResultsError(EvalHarnessError):
+    """A results folder that is missing, incomplete, or of another recipe."""
+
+
+class TrackingError(EvalHarnessError):
+    """A tracking store that cannot be reached or written."""

@@ -1,0 +1,6 @@
+"""Inference: prediction and attention of every image from one forward pass."""
+
+from evalharness.inference.forward import ForwardPass
+from evalharness.inference.loop import PredictionSink, run_inference
+
+__all__ = ["ForwardPass", "PredictionSink", "run_inference"]

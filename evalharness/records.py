@@ -1,0 +1,208 @@
+"""What passes between the stages: frozen records, each field documented where its name does not say it all."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+FloatArray = npt.NDArray[np.floating]
+IntArray = npt.NDArray[np.integer]
+UInt8Array = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInfo:
+    """What one read of an image file found."""
+
+    sha256: str
+    width: int
+    """In pixels as stored, before any EXIF rotation."""
+    height: int
+    mode: str
+    """Pillow's name of the stored pixel format, such as `RGB`, `L`, `CMYK`, `I;16`."""
+    image_format: str
+    exif_orientation: int
+    """1 to 8; 1 is upright."""
+    num_frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One row of the dataset CSV that can be evaluated."""
+
+    row_id: str
+    """The stable key of the row: `dataset.id_column`, or the path as written in the CSV."""
+    path: Path
+    relative_path: str
+    """The path as written in the CSV, path columns joined with `/`, without the root."""
+    label: str
+    csv_line: int
+    """Line of the CSV file, counted from 1, the header being line 1."""
+    group: str
+    """Resampling unit of the bootstrap; the row id unless `dataset.group` names a column."""
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """One row of the CSV that cannot be evaluated, and why."""
+
+    row_id: str
+    relative_path: str
+    csv_line: int
+    reason: str
+    """A sentence for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """The rows to evaluate, checked."""
+
+    name: str
+    csv: Path
+    csv_sha256: str
+    root: Path
+    classes: tuple[str, ...]
+    """The labels that may occur, in the order of the config (or sorted)."""
+    samples: tuple[Sample, ...]
+    """In CSV order."""
+    skipped: tuple[BadRow, ...]
+    """Rows left out under `dataset.on_error=skip`."""
+    images: Mapping[str, ImageInfo]
+    """By `row_id`."""
+    digest: str
+    """SHA-256 over row ids, labels and image digests, in CSV order."""
+    num_excluded: int = 0
+    """Rows dropped by `dataset.exclude`: not wanted, so not counted as skipped."""
+    num_rotated: int = 0
+    """Images whose EXIF orientation is not upright."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageBatch:
+    """Decoded images of consecutive samples."""
+
+    positions: IntArray
+    """Positions of the images in `Dataset.samples`, shape (batch,)."""
+    images: UInt8Array
+    """RGB, shape (batch, height, width, 3), 0 to 255, after resizing."""
+    failures: tuple[tuple[int, str], ...] = ()
+    """Position and reason of each sample of this stretch that could not be decoded."""
+
+
+class Trace(NamedTuple):
+    """The tensors of one forward pass, alive inside the compiled graph only.
+
+    Shapes: B images, C classes, T tokens (class token first), D hidden size, H heads, L blocks.
+    """
+
+    logits: "tf.Tensor"
+    """(B, C): pre-activation of the last layer; a single sigmoid z is given as (-z/2, z/2)."""
+    features: "tf.Tensor"
+    """(B, D): the class token after the final norm."""
+    attentions: tuple["tf.Tensor", ...]
+    """L tensors (B, H, T, T), post-softmax."""
+    block_outputs: tuple["tf.Tensor", ...]
+    """L tensors (B, T, D), before the final norm."""
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsSource:
+    """The file that a model's weights came from."""
+
+    uri: str
+    """As the config names it."""
+    path: Path
+    """The local file."""
+    sha256: str
+    file_format: str
+    """`h5`, `h5-model`, `weights.h5` or `keras`."""
+    source_run_id: str | None = None
+    """The MLflow run that produced the file, when the uri names one."""
+
+
+@dataclass(frozen=True, slots=True)
+class VisionTransformer:
+    """A loaded model, ready to be traced."""
+
+    trace: Callable[["tf.Tensor"], Trace]
+    """Maps preprocessed float images (B, height, width, 3) to a Trace; differentiable, `training=False`."""
+    predict_probs: Callable[["tf.Tensor"], "tf.Tensor"]
+    """The model's own output as class probabilities (B, C); the yardstick that logits are checked against."""
+    classes: tuple[str, ...]
+    """In the order of the outputs."""
+    preprocessing: str
+    """`raw` (0 to 255) or `vit` (-1 to 1)."""
+    image_size: tuple[int, int]
+    """(height, width) in pixels."""
+    patch_size: int
+    num_layers: int
+    num_heads: int
+    hidden_size: int
+    weights: WeightsSource
+    backbone_sha256: str
+    """Over the backbone's weights by canonical name: equal for two runs that share a frozen backbone."""
+    architecture: Mapping[str, object]
+    """Backbone and head as plain values, for the recipe."""
+    device: str
+    num_prefix_tokens: int = 1
+    keras_model: "tf.keras.Model | None" = field(default=None, repr=False, compare=False)
+
+    @property
+    def grid_size(self) -> tuple[int, int]:
+        """Patch rows and patch columns."""
+        return self.image_size[0] // self.patch_size, self.image_size[1] // self.patch_size
+
+
+@dataclass(frozen=True, slots=True)
+class MapSpec:
+    """One attention map to compute for every image."""
+
+    map_id: str
+    method: str
+    target: str
+    """`predicted`, `true`, `contrast` or a class name; ignored by class-agnostic methods."""
+    options: Mapping[str, object]
+    version: int
+    """Of the method's numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A number with its percentile bootstrap interval."""
+
+    value: float
+    ci_low: float
+    ci_high: float
+    num_undefined: int = 0
+    """Resamples in which the number was not defined."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassMetrics:
+    """One row of the per-class table."""
+
+    class_name: str
+    support: int
+    num_predicted: int
+    precision: float
+    recall: float
+    f1: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Everything that was computed from labels and probabilities."""
+
+    headline: Mapping[str, Interval]
+    """By metric name, in the order of the metric table."""
+    per_class: tuple[ClassMetrics, ...]
+    confusion: IntArray
+    """Counts, true classes in rows, shape (C, C), in the order of the model's classes."""
+    calibration_bins: tuple[tuple[float, float, int], ...]
+    """Mean confidence, accuracy and count of each confidence bin; NaN for an empty bin."""

@@ -1,0 +1,24 @@
+"""What a person looks at: figures of the verdicts, and photos beside their attention maps."""
+
+from evalharness.report.confusion import draw_confusion_matrix
+from evalharness.report.figures import draw_figures
+from evalharness.report.overlay import darken, overlay, upsample
+from evalharness.report.per_class import draw_per_class
+from evalharness.report.reliability import draw_reliability
+from evalharness.report.selection import select_logged, select_rows
+from evalharness.report.sheets import AttentionPair, draw_contact_sheet, draw_prediction_grid
+
+__all__ = [
+    "AttentionPair",
+    "darken",
+    "draw_confusion_matrix",
+    "draw_contact_sheet",
+    "draw_figures",
+    "draw_per_class",
+    "draw_prediction_grid",
+    "draw_reliability",
+    "overlay",
+    "select_logged",
+    "select_rows",
+    "upsample",
+]

@@ -1,0 +1,134 @@
+"""Attention density as pixels: one colour scale for every image of a run, so that equal colours mean equal density."""
+
+from functools import cache
+
+import numpy as np
+from matplotlib import colormaps
+from PIL import Image, ImageDraw, ImageFont
+
+from evalharness.records import FloatArray, UInt8Array
+
+COLOUR_MAP = "inferno"
+ALPHA = 0.6
+_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+
+
+def upsample(density: FloatArray, size: tuple[int, int]) -> FloatArray:
+    """Patch densities at pixel resolution: bilinear between patch centres, constant outside the outer ones.
+
+    Args:
+        density: (rows, columns) of the patch grid.
+        size: (height, width) in pixels of the image that the grid covers.
+
+    Returns:
+        (height, width), float32; all NaN if any patch is not finite, since such a map has no meaning.
+    """
+    height, width = size
+    rows, columns = density.shape
+    if not np.isfinite(density).all():
+        return np.full(size, np.nan, dtype=np.float32)
+    return _weights(rows, height) @ density.astype(np.float32) @ _weights(columns, width).T
+
+
+@cache
+def _weights(num_patches: int, num_pixels: int) -> FloatArray:
+    """(num_pixels, num_patches): how much each patch along one side counts for each pixel."""
+    centres = (np.arange(num_pixels) + 0.5) * num_patches / num_pixels - 0.5
+    centres = np.clip(centres, 0, num_patches - 1)
+    left = np.minimum(centres.astype(int), max(0, num_patches - 2))
+    right = np.minimum(left + 1, num_patches - 1)
+    weights = np.zeros((num_pixels, num_patches), dtype=np.float32)
+    pixels = np.arange(num_pixels)
+    weights[pixels, left] += 1 - (centres - left)
+    weights[pixels, right] += centres - left
+    weights.setflags(write=False)
+    return weights
+
+
+def overlay(photo: UInt8Array, density: FloatArray, *, density_max: float, alpha: float = ALPHA) -> UInt8Array:
+    """The photo in grey under the colours of its attention density.
+
+    The photo loses its own colours, so that a hue always means density, never petals.
+
+    Args:
+        photo: RGB (height, width, 3).
+        density: (rows, columns) over the patch grid; 1 is an average patch.
+        density_max: Density at the top of the colour scale; more looks the same.
+        alpha: Weight of the colours, 0 (the grey photo) to 1 (the colours alone).
+
+    Returns:
+        RGB (height, width, 3); the hatched photo, marked "no map", where the density is not finite.
+    """
+    pixels = upsample(density, _size(photo))
+    if np.isnan(pixels).any():
+        return mark_no_map(photo)
+    levels = _rounded(np.clip(255 * pixels / density_max, 0, 255))
+    grey = photo.astype(np.float32) @ _LUMA
+    return _rounded((1 - alpha) * grey[..., None] + alpha * _palette()[levels])
+
+
+def darken(photo: UInt8Array, density: FloatArray, *, density_max: float) -> UInt8Array:
+    """The photo multiplied by its attention: black at density 0, unchanged from `density_max` on.
+
+    Args:
+        photo: RGB (height, width, 3).
+        density: (rows, columns) over the patch grid; 1 is an average patch.
+        density_max: Density at which the photo keeps its full brightness.
+
+    Returns:
+        RGB (height, width, 3); the hatched photo, marked "no map", where the density is not finite.
+    """
+    pixels = upsample(density, _size(photo))
+    if np.isnan(pixels).any():
+        return mark_no_map(photo)
+    return _rounded(photo * np.clip(pixels / density_max, 0, 1)[..., None])
+
+
+def mark_no_map(photo: UInt8Array) -> UInt8Array:
+    """The photo with a hatch and the words "no map" over it, so that it is not taken for a map without hot spots."""
+    height, width = _size(photo)
+    rows, columns = np.indices((height, width))
+    period = max(8, min(height, width) // 12)
+    hatched = photo.copy()
+    hatched[(rows + columns) % period < max(1, period // 8)] = 255
+    image = Image.fromarray(hatched)
+    draw = ImageDraw.Draw(image)
+    font = ImageFont.load_default(size=max(8, min(height, width) // 10))
+    centre = (width / 2, height / 2)
+    left, top, right, bottom = draw.textbbox(centre, "no map", font=font, anchor="mm")
+    margin = (bottom - top) // 2
+    draw.rectangle((left - margin, top - margin, right + margin, bottom + margin), fill="white", outline="black")
+    draw.text(centre, "no map", font=font, anchor="mm", fill="black")
+    return np.asarray(image)
+
+
+def fit(photo: UInt8Array, side: int) -> UInt8Array:
+    """The photo scaled so that its longer side has this many pixels."""
+    height, width = _size(photo)
+    scale = side / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    if size == (width, height):
+        return photo
+    return np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.BICUBIC))
+
+
+def side_by_side(left: UInt8Array, right: UInt8Array, *, gap: int = 8) -> UInt8Array:
+    """Two images of one height with a white gap of so many pixels between them."""
+    return np.concatenate([left, np.full((left.shape[0], gap, 3), 255, dtype=np.uint8), right], axis=1)
+
+
+@cache
+def _palette() -> FloatArray:
+    """(256, 3): the colour map, 0 to 255."""
+    colours = np.asarray(colormaps[COLOUR_MAP](np.arange(256)), dtype=np.float32)[:, :3] * 255
+    colours.setflags(write=False)
+    return colours
+
+
+def _rounded(values: FloatArray) -> UInt8Array:
+    levels: UInt8Array = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return levels
+
+
+def _size(photo: UInt8Array) -> tuple[int, int]:
+    return photo.shape[0], photo.shape[1]

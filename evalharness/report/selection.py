@@ -1,0 +1,51 @@
+"""Which rows are shown: by rules that two people, or two runs, apply with the same result."""
+
+import hashlib
+from typing import Literal
+
+import pandas as pd
+
+Rule = Literal["worst_mistakes", "most_confident", "random"]
+
+
+def select_rows(samples: pd.DataFrame, rule: Rule, num: int, seed: int) -> list[str]:
+    """The rows of one contact sheet, the most telling first; equal ones in the order of their ids.
+
+    Args:
+        samples: With the columns `row_id, label, correct, confidence`; their order has no influence.
+        rule: `worst_mistakes`: wrong, highest confidence in the wrong class first. `most_confident`: right, highest
+            confidence first, the classes taking turns. `random`: by a hash of seed and row id.
+        num: Most rows wanted.
+        seed: Of `random`.
+
+    Returns:
+        Row ids: fewer than `num` where there are fewer, none where no row fits the rule.
+    """
+    if rule == "random":
+        chosen = samples.assign(order=_hashes(samples, seed)).sort_values(["order", "row_id"])
+    else:
+        wanted = samples[samples["correct"].astype(bool) == (rule == "most_confident")]
+        chosen = wanted.sort_values(["confidence", "row_id"], ascending=[False, True])
+    if rule == "most_confident":
+        turns = chosen.assign(turn=chosen.groupby("label").cumcount())
+        chosen = turns.sort_values(["turn", "confidence", "row_id"], ascending=[True, False, True])
+    return [str(row_id) for row_id in chosen["row_id"].head(num)]
+
+
+def select_logged(samples: pd.DataFrame, num: int, seed: int) -> list[str]:
+    """The rows whose overlays every run logs: by a hash of seed and row id, the true classes taking turns.
+
+    Predictions have no influence, so that runs on the same rows show the same images.
+
+    Args:
+        samples: With the columns `row_id, label`; their order has no influence.
+        num: Most rows wanted.
+        seed: Of the hash.
+    """
+    ordered = samples.assign(order=_hashes(samples, seed)).sort_values(["order", "row_id"])
+    turns = ordered.assign(turn=ordered.groupby("label").cumcount())
+    return [str(row_id) for row_id in turns.sort_values(["turn", "order", "row_id"])["row_id"].head(num)]
+
+
+def _hashes(samples: pd.DataFrame, seed: int) -> list[str]:
+    return [hashlib.sha256(f"{seed}:{row_id}".encode()).hexdigest() for row_id in samples["row_id"]]

@@ -1,0 +1,28 @@
+"""The results folder: the seam between an evaluation and everything that reads it."""
+
+from evalharness.results.assemble import build_manifest, default_folder, map_measures, speed_measures
+from evalharness.results.manifest import SCHEMA_VERSION, holds_results, read_manifest
+from evalharness.results.recipe import build_recipe, fingerprint
+from evalharness.results.settle import Settlement, settle_failures
+from evalharness.results.stored import StoredResult
+from evalharness.results.tables import samples_table, write_tables
+from evalharness.results.writer import ArrayLayout, ResultsWriter
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "ArrayLayout",
+    "ResultsWriter",
+    "Settlement",
+    "StoredResult",
+    "build_manifest",
+    "build_recipe",
+    "default_folder",
+    "fingerprint",
+    "holds_results",
+    "map_measures",
+    "read_manifest",
+    "samples_table",
+    "settle_failures",
+    "speed_measures",
+    "write_tables",
+]

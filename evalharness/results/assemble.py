@@ -1,0 +1,109 @@
+"""Puts the manifest together, and names the folder that it completes."""
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evalharness import __version__
+from evalharness.config.schema import RunConfig
+from evalharness.records import Dataset, Evaluation, FloatArray, VisionTransformer
+from evalharness.results.manifest import SCHEMA_VERSION
+from evalharness.results.recipe import fingerprint
+from evalharness.results.settle import Settlement
+from evalharness.slugs import slug
+
+
+def default_folder(runs_dir: Path, run_name: str, digest: str) -> Path:
+    """`runs_dir`/results/<run>-<recipe>: one folder a recipe, so that equal recipes meet and others never do."""
+    return runs_dir / "results" / f"{slug(run_name.replace(' ', '-'))}-{digest[:10]}"
+
+
+def build_manifest(
+    *,
+    name: str,
+    config: RunConfig,
+    recipe: Mapping[str, Any],
+    dataset: Dataset,
+    model: VisionTransformer,
+    evaluation: Evaluation,
+    settled: Settlement,
+    measures: Mapping[str, float],
+    warnings: Sequence[str],
+) -> dict[str, Any]:
+    """Everything about an evaluation that is not a row of a table.
+
+    Args:
+        name: The run's name.
+        config: As composed.
+        recipe: What the numbers depend on.
+        dataset: The rows and the files they came from.
+        model: The loaded model.
+        evaluation: The metrics.
+        settled: Which rows count.
+        measures: Scalars besides the headline, by MLflow name.
+        warnings: What the user was warned of.
+
+    Returns:
+        Plain nested values; NaN where a number is not defined.
+    """
+    source = model.weights
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "task": "single_label",
+        "name": name,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "package_version": __version__,
+        "git_commit": git_commit(),
+        "fingerprint": fingerprint(recipe),
+        "recipe": dict(recipe),
+        "provenance": {
+            "dataset": {"name": dataset.name, "csv": str(dataset.csv), "csv_sha256": dataset.csv_sha256,
+                        "root": str(dataset.root), "num_excluded": dataset.num_excluded,
+                        "num_rotated": dataset.num_rotated},
+            "weights": {"uri": source.uri, "path": str(source.path), "format": source.file_format,
+                        "source_run_id": source.source_run_id},
+            "model": {"backbone_sha256": model.backbone_sha256, "architecture": dict(model.architecture),
+                      "grid_size": list(model.grid_size), "patch_size": model.patch_size,
+                      "num_layers": model.num_layers, "num_heads": model.num_heads},
+            "device": model.device,
+        },
+        "config": config.model_dump(mode="json"),
+        "classes": list(model.classes),
+        "num_rows": len(settled.evaluated) + len(settled.skipped),
+        "num_evaluated": len(settled.evaluated),
+        "num_skipped": len(settled.skipped),
+        "metrics": {**{key: interval.value for key, interval in evaluation.headline.items()}, **measures},
+        "intervals": {key: [interval.ci_low, interval.ci_high] for key, interval in evaluation.headline.items()},
+        "num_undefined_resamples": {key: interval.num_undefined for key, interval in evaluation.headline.items()},
+        "calibration_bins": [list(row) for row in evaluation.calibration_bins],
+        "warnings": list(warnings),
+    }
+
+
+def map_measures(maps: Mapping[str, FloatArray]) -> dict[str, float]:
+    """Number of images whose map is not defined (its sum was zero or not finite), by metric name."""
+    return {
+        f"attention/{map_id}/num_undefined": float(np.isnan(np.asarray(values[:, 0, 0], np.float32)).sum())
+        for map_id, values in maps.items()
+    }
+
+
+def speed_measures(durations_s: Mapping[str, float], num_predicted: int) -> dict[str, float]:
+    """Seconds per stage and images per second, by metric name."""
+    measures = {f"time/{stage}_s": seconds for stage, seconds in durations_s.items()}
+    if num_predicted:
+        measures["throughput/images_per_s"] = num_predicted / durations_s["predict"]
+    return measures
+
+
+def git_commit() -> str | None:
+    """The commit of the working directory's repository, if it is one."""
+    try:
+        command = ["git", "rev-parse", "HEAD"]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=5).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None

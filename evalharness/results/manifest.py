@@ -1,0 +1,65 @@
+"""`manifest.json`: written last, so that its presence means that a results folder is complete."""
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from evalharness.errors import ResultsError
+
+SCHEMA_VERSION = 1
+MANIFEST = "manifest.json"
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether the folder holds a finished evaluation."""
+    return (folder / MANIFEST).is_file()
+
+
+def holds_results(folder: Path, fingerprint: str) -> bool:
+    """Whether the folder holds a finished evaluation of this very recipe."""
+    return is_complete(folder) and read_manifest(folder)["fingerprint"] == fingerprint
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Reads the manifest of a finished evaluation.
+
+    Raises:
+        ResultsError: The folder is missing, unfinished, or of another schema.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        state = "an unfinished evaluation" if (folder / "recipe.json").is_file() else "no results"
+        raise ResultsError(
+            "results cannot be read", expected=f"a folder with {MANIFEST}", got=state, where=folder,
+            fix="Repeat the evaluation with the same settings: it continues where it stopped",
+        )
+    manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if manifest.get("schema_version") != SCHEMA_VERSION:
+        raise ResultsError(
+            "results are of another version", expected=f"schema {SCHEMA_VERSION}", got=manifest.get("schema_version"),
+            where=path, fix="Evaluate again, or use the version of evalharness that wrote them",
+        )
+    return manifest
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Writes JSON so that the file is either the old one or the whole new one. NaN becomes null."""
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("w", encoding="utf-8") as file:
+        json.dump(_without_nan(value), file, indent=1, ensure_ascii=False, allow_nan=False)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _without_nan(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(entry) for entry in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,18 @@
+"""MLflow: the store, the runs in it, and the upload of finished results. Reads results folders and nothing else."""
+
+from evalharness.tracking.links import compare_link, run_link
+from evalharness.tracking.runs import mark_killed_runs, start_run
+from evalharness.tracking.server import serve_ui
+from evalharness.tracking.store import Store, open_store
+from evalharness.tracking.upload import upload_results
+
+__all__ = [
+    "Store",
+    "compare_link",
+    "mark_killed_runs",
+    "open_store",
+    "run_link",
+    "serve_ui",
+    "start_run",
+    "upload_results",
+]

@@ -1,0 +1,80 @@
+"""The Markdown that MLflow shows at the top of a run."""
+
+from fnmatch import fnmatchcase
+from urllib.parse import quote
+
+from evalharness.tracking.evaluation import FinishedEvaluation
+from evalharness.tracking.fields import WITH_INTERVAL
+
+TITLES = {"accuracy": "accuracy", "macro_f1": "macro F1", "ece": "calibration error"}
+WHERE_TO_LOOK = """\
+**Where it looked:** photo beside map, of the same images in every run, are image charts of *Compare* (`overlay/...`). \
+*Artifacts → figures* holds the confusion matrix, the calibration curve, the prediction grid and the sheets of \
+mistakes; *results* every number; `samples.json` a row per image."""
+_ESCAPED = str.maketrans(
+    {character: f"\\{character}" for character in r"\`*_{}[]()#+-.!|~"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
+)
+
+
+def describe(evaluation: FinishedEvaluation, run_id: str) -> str:
+    """The three numbers that matter with their intervals, all numbers in a table, and where to look."""
+    manifest = evaluation.manifest
+    lines = [f"{_headline(evaluation)}.", "", _counted(evaluation), ""]
+    lines += [f"> **Warning:** {_escaped(' '.join(warning.split()))}\n" for warning in manifest["warnings"]]
+    percent = f"{100 * evaluation.config['bootstrap']['confidence']:g} % interval"
+    lines += [f"| metric | value | {percent} |", "| --- | --- | --- |"]
+    lines += [
+        f"| {_escaped(name)} | {_number(manifest['metrics'].get(name))} | {_interval(evaluation, name)} |"
+        for name in manifest["intervals"]
+    ]
+    pictures = [
+        f"![{name}](get-artifact?path={quote(f'figures/{name}', safe='')}&run_uuid={run_id})"
+        for name in _pictures(evaluation)
+    ]
+    return "\n".join([*lines, "", "\n\n".join(pictures), "", WHERE_TO_LOOK])
+
+
+def _pictures(evaluation: FinishedEvaluation) -> list[str]:
+    """The confusion matrix, and the worst mistakes (the last sheet by name) with the first map beside them."""
+    names = [path.name for path in evaluation.figures]
+    sheets = [
+        name
+        for map_id in evaluation.map_ids[:1]
+        for name in sorted(names)
+        if fnmatchcase(name, f"pairs_*.{map_id}.png")
+    ]
+    return [name for name in ("confusion_matrix.png", *sheets[-1:]) if name in names]
+
+
+def _headline(evaluation: FinishedEvaluation) -> str:
+    metrics = evaluation.manifest["metrics"]
+    parts = [
+        f"**{TITLES[name]} {_number(metrics[name])}** ({_interval(evaluation, name)})"
+        for name in WITH_INTERVAL
+        if name in metrics
+    ]
+    return ", ".join(parts)
+
+
+def _counted(evaluation: FinishedEvaluation) -> str:
+    manifest, recipe = evaluation.manifest, evaluation.recipe
+    skipped = f" ({manifest['num_skipped']} skipped)" if manifest["num_skipped"] else ""
+    maps = ", ".join(f"`{map_id}`" for map_id in evaluation.map_ids) or "none"
+    return (
+        f"{manifest['num_evaluated']} images of {_escaped(evaluation.dataset_name)}{skipped}; weights "
+        f"{_escaped(evaluation.weights_name)}, preprocessing `{recipe['input']['preprocessing']}`; maps: {maps}."
+    )
+
+
+def _interval(evaluation: FinishedEvaluation, name: str) -> str:
+    low, high = evaluation.manifest["intervals"].get(name, (None, None))
+    return "undefined" if low is None or high is None else f"{_number(low)} to {_number(high)}"
+
+
+def _number(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.4f}"
+
+
+def _escaped(text: str) -> str:
+    """A name of the user's as text, not as markup."""
+    return text.translate(_ESCAPED)

@@ -1,0 +1,184 @@
+"""The command line as a user meets it: subprocesses, exit codes, one readable message for each mistake."""
+
+import os
+import subprocess
+import sys
+import time
+
+import h5py
+import mlflow
+import pandas as pd
+import pytest
+from conftest import build_tiny_model, write_photos
+
+from evalharness.config.compose import overrides_from
+
+
+def evalharness(*arguments, cwd):
+    """Runs the command as a process of its own."""
+    command = [sys.executable, "-m", "evalharness", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+def assert_one_message(process, *parts, exit_code=1):
+    assert process.returncode == exit_code, process.stderr
+    assert "Traceback" not in process.stderr
+    messages = process.stderr[process.stderr.index("error: ") :]
+    assert messages.count("error: ") == 1
+    for part in parts:
+        assert part in messages
+
+
+@pytest.fixture
+def arguments(tiny_run, tmp_path):
+    def compose(**values):
+        return overrides_from(tiny_run.overrides(tmp_path / "runs", limit=10, **values))
+
+    return compose
+
+
+def test_run_prints_the_numbers_the_run_and_where_to_look(arguments, tmp_path):
+    process = evalharness("run", *arguments(), cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
+    for part in ("accuracy", "macro_f1", "images/s", "MLflow run", "evalharness ui runs_dir="):
+        assert part in process.stderr
+    assert "Warning" not in process.stderr
+    assert "TensorFlow Addons" not in process.stderr
+
+
+def test_help_imports_no_heavy_library_and_is_fast(tmp_path):
+    script = (
+        "import sys; from evalharness.cli.main import main; main(['--help']); import evalharness\n"
+        "heavy = {'tensorflow', 'mlflow', 'matplotlib', 'hydra', 'pandas', 'numpy'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    process = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "evalharness run" in process.stdout
+
+
+def test_run_help_lists_presets_and_keys_without_tensorflow(tmp_path):
+    process = evalharness("run", "--help", cwd=tmp_path)
+    assert process.returncode == 0
+    for part in ("notebook", "model:", "num_resamples"):
+        assert part in process.stdout
+
+
+def test_cfg_job_prints_the_config(tmp_path):
+    process = evalharness("run", "--cfg", "job", cwd=tmp_path)
+    assert process.returncode == 0
+    assert "preprocessing: raw" in process.stdout
+
+
+def test_nothing_is_left_in_the_working_directory_but_runs(arguments, tmp_path):
+    assert evalharness("run", *arguments(), cwd=tmp_path).returncode == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["runs"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "parts"),
+    [
+        ([], ["config is incomplete", "model.weights", "dataset.csv"]),
+        (["model.weigths=x"], ["model.weigths", "spelling"]),
+        (["model.weights=a=b", "dataset.csv=x"], ["quotes"]),
+        (["model=vit_b17"], ["vit_b17"]),
+        (["model.weights=x", "dataset.csv=y", "batch_size=0", "dataset.resize=stretch"], ["batch_size", "squash"]),
+    ],
+)
+def test_config_mistakes_exit_with_2(tmp_path, overrides, parts):
+    assert_one_message(evalharness("run", *overrides, cwd=tmp_path), *parts, exit_code=2)
+
+
+def test_unknown_command(tmp_path):
+    assert_one_message(evalharness("evaluate", cwd=tmp_path), "run, check", exit_code=2)
+
+
+def write_csv(folder, text):
+    path = folder / "list.csv"
+    path.write_text(text)
+    return path
+
+
+def test_dataset_mistakes(arguments, tiny_run, tmp_path):
+    def failing(text, *parts, **values):
+        path = write_csv(tmp_path, text)
+        run = arguments(dataset__csv=str(path), dataset__root=str(tiny_run.root), **values)
+        assert_one_message(evalharness("run", *run, cwd=tmp_path), "list.csv", *parts)
+
+    good = "test/roses/0000.jpg"
+    failing("path,kind\nx.jpg,roses\n", "label", "kind")
+    failing(
+        f"path,label\n{good},orchid\n", "orchid", "line 2",
+        dataset__classes=["daisy", "dandelion", "roses", "sunflowers", "tulips"],
+    )  # fmt: skip
+    failing(f"base_path,type_dir,file_name\ntest,daisy_or_roses,{good}\n", "daisy", "roses", "line 2")
+    failing("path,label\ntest/roses/nowhere.jpg,roses\n", "nowhere.jpg", "line 2")
+    truncated = tmp_path / "cut.jpg"
+    truncated.write_bytes((tiny_run.root / good).read_bytes()[:300])
+    failing(f"path,label\n{truncated},roses\n", "cut.jpg", "line 2", "truncated")
+
+
+@pytest.mark.parametrize(
+    ("sizes", "parts"),
+    [
+        ({"num_classes": 7}, ["7", "5", "classes"]),
+        ({"image_size": 48}, ["image_size", "48"]),
+        ({"patch_size": 16}, ["patch"]),
+        ({"num_layers": 3}, ["3", "2"]),
+    ],
+)
+def test_weights_that_do_not_fit(arguments, tmp_path, sizes, parts):
+    build_tiny_model(**sizes).save_weights(tmp_path / "other.h5")
+    process = evalharness("run", *arguments(model__weights=str(tmp_path / "other.h5")), cwd=tmp_path)
+    assert_one_message(process, "other.h5", *parts)
+
+
+def test_a_file_that_is_no_weights_file(arguments, tmp_path):
+    (tmp_path / "page.h5").write_text("<!DOCTYPE html><html>not found</html>")
+    process = evalharness("run", *arguments(model__weights=str(tmp_path / "page.h5")), cwd=tmp_path)
+    assert_one_message(process, "page.h5")
+
+
+def test_check_lists_problems_of_weights_and_dataset_together(arguments, tmp_path):
+    csv = write_csv(tmp_path, "path,label\ntest/roses/nowhere.jpg,roses\n")
+    process = evalharness(
+        "check", *arguments(dataset__csv=str(csv), model__weights=str(tmp_path / "none.h5")), cwd=tmp_path
+    )
+    assert process.returncode == 1
+    assert "nowhere.jpg" in process.stderr
+    assert "none.h5" in process.stderr
+    assert "2 problems" in process.stderr
+
+
+def test_check_prints_the_structure_and_the_probe(arguments, tmp_path):
+    process = evalharness("check", *arguments(model__probe=8), cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
+    for part in ("2 x TransformerBlock", "batch_normalization", "probe on 8 images", "no problem found"):
+        assert part in process.stderr
+
+
+def test_permuted_classes_are_noticed(tmp_path):
+    """Weights of a head that reads the colour of the photo: right in one order of classes only."""
+    pytest.importorskip("tensorflow")
+
+
+def test_a_sweep_goes_on_after_a_failure_and_ends_with_a_table(arguments, tiny_run, tmp_path):
+    sweep = [value for value in arguments() if not value.startswith("model.weights=")]
+    process = evalharness("run", "-m", *sweep, f"model.weights={tmp_path}/none.h5,{tiny_run.weights}", cwd=tmp_path)
+    assert process.returncode == 1, process.stderr
+    assert "1 of 2 runs failed" in process.stderr
+    client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'runs' / 'mlflow.db'}")
+    runs = client.search_runs([client.get_experiment_by_name("evalharness").experiment_id])
+    assert "FINISHED" in {run.info.status for run in runs}
+
+
+def test_log_uploads_stored_results_to_another_store(arguments, tmp_path):
+    output = tmp_path / "out"
+    assert evalharness("run", *arguments(output_dir=str(output)), cwd=tmp_path).returncode == 0
+    uri = f"sqlite:///{tmp_path / 'second.db'}"
+    process = evalharness("log", output, f"tracking.uri={uri}", cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
+    client = mlflow.MlflowClient(uri)
+    (run,) = client.search_runs([client.get_experiment_by_name("evalharness").experiment_id])
+    assert run.data.metrics["accuracy"] >= 0
+    process = evalharness("log", tmp_path / "nothing", cwd=tmp_path)
+    assert_one_message(process, "nothing")

@@ -1,0 +1,106 @@
+import gc
+import subprocess
+import sys
+import threading
+import warnings
+import weakref
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+from made_up_run import build_run
+from PIL import Image
+
+import evalharness
+from evalharness.records import Interval
+from evalharness.report import draw_confusion_matrix, draw_prediction_grid, draw_reliability
+from evalharness.report.style import drawn_text, figure_style, new_figure, save_figure, text_width
+
+NO_GLYPH = "\U0001f339"
+
+
+@pytest.fixture
+def run():
+    return build_run()
+
+
+def test_settings_of_the_session_come_back(run):
+    with matplotlib.rc_context({"font.size": 31, "axes.facecolor": "black", "font.family": ["serif"]}):
+        before = dict(matplotlib.rcParams)
+        draw_confusion_matrix(run.evaluation.confusion, run.class_names)
+        with pytest.raises(ZeroDivisionError), figure_style():
+            1 / 0  # noqa: B018
+        assert dict(matplotlib.rcParams) == before
+
+
+def test_settings_of_the_session_do_not_show(run, tmp_path):
+    def pixels():
+        path = save_figure(draw_confusion_matrix(run.evaluation.confusion, run.class_names), tmp_path / "matrix.png")
+        return np.asarray(Image.open(path))
+
+    plain = pixels()
+    with matplotlib.rc_context({"font.size": 31, "axes.facecolor": "black", "savefig.dpi": 30, "lines.linewidth": 9}):
+        np.testing.assert_array_equal(pixels(), plain)
+
+
+def test_pyplot_is_never_imported():
+    script = "import sys, evalharness.report; assert 'matplotlib.pyplot' not in sys.modules"
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=Path(evalharness.__file__).parents[1])
+
+
+def test_figures_are_freed(run):
+    figure = weakref.ref(draw_prediction_grid(run.samples, run.photo))
+    gc.collect()
+    assert figure() is None
+
+
+def test_drawing_in_threads_equals_drawing_alone(tmp_path):
+    def draw(name):
+        figure = draw_reliability(((0.5, 0.25, 4), (0.9, 1.0, 3)), Interval(0.1, 0.05, 0.2))
+        return np.asarray(Image.open(save_figure(figure, tmp_path / f"{name}.png")))
+
+    before, alone, drawn = dict(matplotlib.rcParams), draw("alone"), {}
+    threads = [threading.Thread(target=lambda i=i: drawn.update({i: draw(i)})) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(drawn) == 4
+    assert all(np.array_equal(image, alone) for image in drawn.values())
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_names_without_glyphs_are_drawn_as_slugs_and_warn_nobody(tmp_path):
+    text = drawn_text(f"rose {NO_GLYPH}")
+    assert text.startswith("rose-")
+    assert text.isascii()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        confusion = np.array([[3, 1], [0, 4]])
+        save_figure(draw_confusion_matrix(confusion, [f"a {NO_GLYPH}", "b"]), tmp_path / "matrix.png")
+
+
+@pytest.mark.parametrize("name", ["a$b$c", r"\frac", "$\\nope{$", "<b>&amp;", "100 %", "{x}", "_under_", ""])
+def test_markup_in_names_is_text(name, tmp_path):
+    figure = draw_confusion_matrix(np.eye(2, dtype=int), [name, "other"])
+    assert name in [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    save_figure(figure, tmp_path / "matrix.png")
+
+
+def test_drawn_text_is_one_line():
+    assert drawn_text(" a\nb\t c ") == "a b c"
+
+
+def test_long_text_keeps_both_ends():
+    assert drawn_text("abcdefghijklmnopqrstuvwxyz", 11) == "abcdef…wxyz"
+    assert drawn_text("abcdefghijk", 11) == "abcdefghijk"
+
+
+def test_wide_characters_fill_two_columns():
+    assert text_width("ab") == 2
+    assert text_width("バラ") == 4
+
+
+def test_new_figure_size():
+    assert tuple(new_figure(3, 2).get_size_inches()) == (3, 2)

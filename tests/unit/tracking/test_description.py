@@ -1,0 +1,42 @@
+from evalharness.tracking.description import describe
+from evalharness.tracking.evaluation import FinishedEvaluation
+
+
+def test_numbers_with_intervals_come_first(results):
+    evaluation = FinishedEvaluation.read(results())
+    accuracy = evaluation.manifest["metrics"]["accuracy"]
+    first = describe(evaluation, "id").splitlines()[0]
+    assert first.startswith(
+        f"**accuracy {accuracy:.4f}** ({accuracy - 0.05:.4f} to {accuracy + 0.05:.4f}), **macro F1 "
+    )
+    assert "calibration error" in first
+
+
+def test_every_metric_with_an_interval_is_in_the_table(results):
+    evaluation = FinishedEvaluation.read(results(undefined=("roc_auc",)))
+    text = describe(evaluation, "id")
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    assert len(rows) == 2 + len(evaluation.manifest["intervals"])
+    assert "| roc\\_auc | undefined | undefined |" in rows
+
+
+def test_names_are_text_and_not_markup(results):
+    folder = results(dataset_name="<img src=x> [a](b) *c*", weights="run|1.h5", warnings=["a\n# b <script>"])
+    text = describe(FinishedEvaluation.read(folder), "id")
+    assert "<img" not in text
+    assert "<script" not in text
+    assert "[a](b)" not in text
+    assert "\n# b" not in text
+    assert "&lt;img src=x&gt; \\[a\\]\\(b\\) \\*c\\*" in text
+
+
+def test_only_pictures_that_exist_are_shown(results):
+    folder = results()
+    text = describe(FinishedEvaluation.read(folder), "1a2b")
+    assert "(get-artifact?path=figures%2Fconfusion_matrix.png&run_uuid=1a2b)" in text
+    assert text.count("get-artifact") == 1
+    for name in ("pairs_random.grad_attention", "pairs_worst_mistakes.grad_attention", "pairs_worst_mistakes.rollout"):
+        (folder / "figures" / f"{name}.png").write_bytes(b"")
+    text = describe(FinishedEvaluation.read(folder), "1a2b")
+    assert text.count("get-artifact") == 2
+    assert "figures%2Fpairs_worst_mistakes.grad_attention.png" in text
