@@ -81,7 +81,11 @@ def run_evaluation(config: RunConfig) -> LoggedRun:
 def gather_inputs(config: RunConfig) -> Inputs:
     """Reads and checks everything that can be wrong before a model is built."""
     durations_s: dict[str, float] = {}
-    source = models.resolve_weights(config.model.weights, tracking_uri=config.tracking.uri)
+    source = models.resolve_weights(
+        config.model.weights,
+        tracking_uri=tracking.resolve_uri(config.tracking.uri, config.runs_dir),
+        cache_dir=config.runs_dir / "cache" / "weights",
+    )
     with timed("scan", durations_s):
         dataset = datasets.load_dataset(
             config.dataset,

@@ -131,9 +131,12 @@ class VisionTransformer:
     """A loaded model, ready to be traced."""
 
     trace: Callable[["tf.Tensor"], Trace]
-    """Maps preprocessed float images (B, height, width, 3) to a Trace; differentiable, `training=False`."""
-    predict_probs: Callable[["tf.Tensor"], "tf.Tensor"]
-    """The model's own output as class probabilities (B, C); the yardstick that logits are checked against."""
+    """Maps RGB of 0 to 255, float32 (B, height, width, 3), to a Trace; preprocesses inside; differentiable."""
+    head_logits: Callable[["tf.Tensor"], "tf.Tensor"]
+    """Logits (B, C) of a class token after the final norm, (B, D)."""
+    predict_probs: Callable[..., "tf.Tensor"]
+    """The model's own output as class probabilities (B, C), from images as for `trace`; a second argument names another
+    preprocessing."""
     classes: tuple[str, ...]
     """In the order of the outputs."""
     preprocessing: str

@@ -53,10 +53,15 @@ def _checked_model(
 ) -> "VisionTransformer | None":
     from evalharness.attention import check_layers, map_specs
     from evalharness.model import load_model, resolve_weights
+    from evalharness.tracking import resolve_uri
 
     classes = config.model.classes or config.dataset.classes or (dataset.classes if dataset else None)
     try:
-        source = resolve_weights(config.model.weights, tracking_uri=config.tracking.uri)
+        source = resolve_weights(
+            config.model.weights,
+            tracking_uri=resolve_uri(config.tracking.uri, config.runs_dir),
+            cache_dir=config.runs_dir / "cache" / "weights",
+        )
         if classes is None:
             note("the model was not checked: its classes are not known (set model.classes or dataset.classes)")
             return None

@@ -3,7 +3,7 @@
 from evalharness.tracking.links import compare_link, run_link
 from evalharness.tracking.runs import mark_killed_runs, start_run
 from evalharness.tracking.server import serve_ui
-from evalharness.tracking.store import Store, open_store
+from evalharness.tracking.store import Store, open_store, resolve_uri
 from evalharness.tracking.upload import upload_results
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "compare_link",
     "mark_killed_runs",
     "open_store",
+    "resolve_uri",
     "run_link",
     "serve_ui",
     "start_run",

@@ -1,0 +1,19 @@
+"""Models: from a config and a weights file to a vision transformer whose forward pass can be traced."""
+
+from evalharness.model.architecture import build_keras_model
+from evalharness.model.load import load_model
+from evalharness.model.probe import ProbeResult, probe_preprocessing
+from evalharness.model.runtime import configure_tensorflow
+from evalharness.model.source import resolve_weights
+from evalharness.model.structure import LayerSummary, describe_model
+
+__all__ = [
+    "LayerSummary",
+    "ProbeResult",
+    "build_keras_model",
+    "configure_tensorflow",
+    "describe_model",
+    "load_model",
+    "probe_preprocessing",
+    "resolve_weights",
+]

@@ -1,0 +1,107 @@
+"""Finds the vit-keras backbone inside a Keras model and names its variables."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from evalharness.errors import ModelError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """The parts of a vit-keras model that the harness reads."""
+
+    model: "tf.keras.Model"
+    """The functional model that holds the blocks: the whole model, or one of its layers."""
+    embedding: "tf.keras.layers.Layer"
+    blocks: tuple["tf.keras.layers.Layer", ...]
+    encoder_norm: "tf.keras.layers.Layer"
+    extract_token: "tf.keras.layers.Layer"
+
+    @property
+    def patch_size(self) -> int:
+        """In pixels."""
+        return int(self.embedding.kernel_size[0])
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        _, height, width, _ = self.model.input_shape
+        return int(height), int(width)
+
+    def variables(self) -> dict[str, "tf.Variable"]:
+        """Every weight of the backbone by canonical name (see `stored_weights`)."""
+        named = {
+            "class_token/cls": self._layer("ClassToken").cls,
+            "posembed_input/pos_embedding": self._layer("AddPositionEmbs").pe,
+        }
+        owners = {"embedding": self.embedding, "encoder_norm": self.encoder_norm}
+        for index, block in enumerate(self.blocks):
+            attention, (first, second) = block.att, _dense_layers(block.mlpblock)
+            parts = {
+                "query": attention.query_dense, "key": attention.key_dense, "value": attention.value_dense,
+                "out": attention.combine_heads, "Dense_0": first, "Dense_1": second,
+                "LayerNorm_0": block.layernorm1, "LayerNorm_2": block.layernorm2,
+            }  # fmt: skip
+            owners |= {f"encoderblock_{index}/{name}": layer for name, layer in parts.items()}
+        for owner, layer in owners.items():
+            named |= {f"{owner}/{role_of(variable)}": variable for variable in layer.variables}
+        return named
+
+    def _layer(self, class_name: str) -> "tf.keras.layers.Layer":
+        return next(layer for layer in self.model.layers if type(layer).__name__ == class_name)
+
+
+def find_backbone(model: "tf.keras.Model") -> Backbone:
+    """Finds the one functional model of vit-keras in a Keras model: itself, or one of its layers.
+
+    Raises:
+        ModelError: There is none, or more than one, or it is nested deeper.
+    """
+    from vit_keras.layers import TransformerBlock
+
+    holders = [
+        candidate
+        for candidate in (model, *model.layers)
+        if any(isinstance(layer, TransformerBlock) for layer in getattr(candidate, "layers", ()))
+    ]
+    if len(holders) != 1:
+        raise ModelError(
+            "model cannot be evaluated", expected="one vit-keras backbone, the model itself or one of its layers",
+            got=f"{len(holders)} of them", where="model.builder",
+        )  # fmt: skip
+    (holder,) = holders
+    blocks = tuple(layer for layer in holder.layers if isinstance(layer, TransformerBlock))
+    position = holder.layers.index(blocks[-1])
+    encoder_norm, extract_token = holder.layers[position + 1 : position + 3]
+    return Backbone(holder, holder.get_layer("embedding"), blocks, encoder_norm, extract_token)
+
+
+def head_layers(model: "tf.keras.Model", backbone: Backbone) -> list["tf.keras.layers.Layer"]:
+    """Every layer with weights that is not of the backbone proper, in the order of the model."""
+    own = {id(variable) for variable in backbone.variables().values()}
+    return [
+        layer
+        for layer in _leaves(model)
+        if layer.variables and not any(id(variable) in own for variable in layer.variables)
+    ]
+
+
+def role_of(variable: "tf.Variable") -> str:
+    """`kernel`, `bias`, `gamma`, ...: the last part of a variable's name."""
+    return str(variable.name.split(":")[0].rsplit("/", 1)[-1])
+
+
+def _leaves(model: "tf.keras.Model") -> Iterator["tf.keras.layers.Layer"]:
+    for layer in model.layers:
+        if hasattr(layer, "layers"):
+            yield from _leaves(layer)
+        else:
+            yield layer
+
+
+def _dense_layers(mlp: "tf.keras.Model") -> list["tf.keras.layers.Layer"]:
+    return [layer for layer in mlp.layers if hasattr(layer, "kernel")]

@@ -1,0 +1,139 @@
+"""From a config and a weights file to a loaded, checked vision transformer."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from evalharness.config.schema import ModelConfig
+from evalharness.errors import ModelError, WeightsError
+from evalharness.model.architecture import build_keras_model
+from evalharness.model.backbone import Backbone, find_backbone
+from evalharness.model.matching import match_weights
+from evalharness.model.runtime import device_name
+from evalharness.model.stored_weights import open_weights
+from evalharness.model.tracing import TracedModel
+from evalharness.records import VisionTransformer, WeightsSource
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+MAX_DEVIATION = 1e-5
+
+
+def load_model(config: ModelConfig, *, classes: Sequence[str], source: WeightsSource) -> VisionTransformer:
+    """Builds the model, fills it from the file, and checks the traced logits against the model's own output.
+
+    Args:
+        config: The `model` section.
+        classes: In the order of the outputs.
+        source: The weights file.
+
+    Raises:
+        WeightsError: The file does not fit; the model is not touched then.
+        ModelError: The model's end or its structure cannot be evaluated.
+        ConfigError: The builder or an activation cannot be found.
+    """
+    if config.backbone == "from_file":
+        model = _load_whole(source)
+        backbone = find_backbone(model)
+    else:
+        model = build_keras_model(config, num_classes=_num_outputs(config, classes))
+        backbone = find_backbone(model)
+        with open_weights(source) as stored:
+            pairs = match_weights(model, backbone, stored, source)
+            for variable, array in pairs:
+                variable.assign(np.asarray(array))
+    if backbone.image_size != config.image_size:
+        raise ModelError("model's input has another size", expected=f"{config.image_size} as in model.image_size",
+                         got=backbone.image_size, where="model.image_size")
+    traced = TracedModel(model, backbone, preprocessing=config.preprocessing, output=config.output)
+    num_outputs = 2 if traced.ending.kind == "sigmoid" else int(model.output_shape[1])
+    if num_outputs != len(classes):
+        raise ModelError("model's outputs do not fit the classes", expected=f"{len(classes)} ({', '.join(classes)})",
+                         got=num_outputs, where="model.classes")
+    _check_logits(traced, config.image_size)
+    return VisionTransformer(
+        trace=traced.trace,
+        head_logits=traced.head_logits,
+        predict_probs=traced.predict_probs,
+        classes=tuple(classes),
+        preprocessing=config.preprocessing,
+        image_size=config.image_size,
+        patch_size=backbone.patch_size,
+        num_layers=len(backbone.blocks),
+        num_heads=int(backbone.blocks[0].num_heads),
+        hidden_size=int(backbone.encoder_norm.gamma.shape[0]),
+        weights=source,
+        backbone_sha256=hash_variables(backbone.variables()),
+        architecture=_architecture(config, model, backbone),
+        device=device_name(),
+        keras_model=model,
+    )
+
+
+def hash_variables(variables: Mapping[str, "tf.Variable"]) -> str:
+    """SHA-256 over names, shapes and float32 values, in the order of names."""
+    digest = hashlib.sha256()
+    for name in sorted(variables):
+        values = np.ascontiguousarray(variables[name].numpy(), np.float32)
+        digest.update(f"{name} {values.shape}\n".encode())
+        digest.update(values.tobytes())
+    return digest.hexdigest()
+
+
+def _num_outputs(config: ModelConfig, classes: Sequence[str]) -> int:
+    """Width of the last layer: one sigmoid stands for two classes."""
+    last = config.head[-1] if config.head else None
+    is_sigmoid = last is not None and last.activation == "sigmoid"
+    return 1 if is_sigmoid and len(classes) == 2 else len(classes)
+
+
+def _load_whole(source: WeightsSource) -> "tf.keras.Model":
+    """Deserialises a whole saved model, which the config has allowed."""
+    import tensorflow as tf
+    import tensorflow_addons as tfa
+    from vit_keras import layers
+
+    if source.file_format not in ("h5-model", "keras"):
+        raise WeightsError("file holds weights without an architecture", expected="a whole model (.h5 or .keras)",
+                           got=source.file_format, where=source.path, fix="Choose model=custom or a backbone's preset")
+    known = (layers.ClassToken, layers.AddPositionEmbs, layers.MultiHeadSelfAttention, layers.TransformerBlock)
+    objects = {layer.__name__: layer for layer in known} | {"gelu": tfa.activations.gelu}
+    arguments = {"custom_objects": objects, "compile": False}
+    if source.file_format == "keras":
+        arguments["safe_mode"] = False
+    try:
+        return tf.keras.models.load_model(source.path, **arguments)
+    except Exception as error:
+        raise WeightsError("saved model cannot be loaded", got=f"{type(error).__name__}: {str(error).splitlines()[0]}",
+                           where=source.path, fix="Choose model=custom or a backbone's preset, which read its weights alone",
+                           ) from error  # fmt: skip
+
+
+def _check_logits(traced: TracedModel, image_size: tuple[int, int]) -> None:
+    """One seeded batch of noise: softmax(logits) must be what the model itself says."""
+    import tensorflow as tf
+
+    noise = np.random.default_rng(123).integers(0, 256, (2, *image_size, 3)).astype(np.float32)
+    own = traced.predict_probs(tf.constant(noise))
+    ours = tf.nn.softmax(traced.trace(tf.constant(noise)).logits)
+    deviation = float(np.max(np.abs(np.asarray(own) - np.asarray(ours)), initial=0.0))
+    allowed = MAX_DEVIATION if traced.model.layers[-1].compute_dtype == "float32" else 2.0**-8
+    if deviation > allowed:
+        raise ModelError("logits do not give the model's own output", expected=f"a deviation of at most {allowed:g}",
+                         got=f"{deviation:g}", fix="The model's last layer does something that the harness does not know")
+
+
+def _architecture(config: ModelConfig, model: "tf.keras.Model", backbone: Backbone) -> dict[str, object]:
+    return {
+        "backbone": "builder" if config.builder else config.backbone,
+        "patch_size": backbone.patch_size,
+        "num_layers": len(backbone.blocks),
+        "num_heads": int(backbone.blocks[0].num_heads),
+        "hidden_size": int(backbone.encoder_norm.gamma.shape[0]),
+        "mlp_dim": int(backbone.blocks[0].mlp_dim),
+        "head": [type(layer).__name__ for layer in model.layers if layer is not backbone.model],
+        "num_params": int(model.count_params()),
+    }

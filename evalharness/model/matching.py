@@ -1,0 +1,154 @@
+"""Lays a weights file beside a model: which array goes into which variable, or why it does not fit."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import h5py
+
+from evalharness.errors import WeightsError
+from evalharness.model.backbone import Backbone, head_layers, role_of
+from evalharness.model.stored_weights import StoredLayer, StoredWeights
+from evalharness.records import WeightsSource
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+MAX_LISTED = 8
+HEAD_HINT = "The head differs: choose model/head=... or list model.head as it was in training"
+
+
+@dataclass
+class Matching:
+    """Pairs that fit, and every difference in words."""
+
+    pairs: list[tuple["tf.Variable", h5py.Dataset]] = field(default_factory=list)
+    differences: list[str] = field(default_factory=list)
+
+    def add(self, name: str, variable: "tf.Variable", array: h5py.Dataset) -> None:
+        """Takes a pair, or notes that its shapes differ."""
+        expected, got = tuple(variable.shape), tuple(array.shape)
+        if expected == got:
+            self.pairs.append((variable, array))
+        else:
+            self.differences.append(f"{name}: expected shape {expected}, the file has {got}")
+
+
+def match_weights(
+    model: "tf.keras.Model", backbone: Backbone, stored: StoredWeights, source: WeightsSource
+) -> list[tuple["tf.Variable", h5py.Dataset]]:
+    """Pairs every variable of the model with its array, without touching the model.
+
+    Args:
+        model: The whole model.
+        backbone: Its backbone, whose weights go by canonical name; head layers go by order, kind and shape.
+        stored: The open file.
+        source: Named in the message.
+
+    Raises:
+        WeightsError: The file does not fit; names the layers, the shapes and the likely cause.
+    """
+    matching = Matching()
+    variables = backbone.variables()
+    for name, variable in variables.items():
+        if name in stored.backbone:
+            matching.add(name, variable, stored.backbone[name])
+        else:
+            matching.differences.append(f"{name}: not in the file")
+    matching.differences += [f"{name}: not in the model" for name in stored.backbone if name not in variables]
+    layers = head_layers(model, backbone)
+    _match_head(layers, stored, matching)
+    if matching.differences:
+        listed = matching.differences[:MAX_LISTED]
+        more = len(matching.differences) - len(listed)
+        lines = "".join(f"\n  {line}" for line in listed) + (f"\n  and {more} more" if more else "")
+        raise WeightsError(
+            f"weights do not fit the model ({source.path}):{lines}\n", fix=_likely_cause(backbone, layers, stored)
+        )
+    return matching.pairs
+
+
+def _match_head(layers: Sequence["tf.keras.layers.Layer"], stored: StoredWeights, matching: Matching) -> None:
+    expected = [_kind(layer) for layer in layers]
+    got = [layer.kind for layer in stored.head]
+    fits = expected == got if stored.is_head_ordered else Counter(expected) == Counter(got)
+    if not fits:
+        matching.differences.append(
+            f"head: expected layers {', '.join(expected) or 'none'}, the file has {', '.join(got) or 'none'}"
+        )
+        return
+    waiting = list(stored.head)
+    for layer, kind in zip(layers, expected, strict=True):
+        partner = next(entry for entry in waiting if entry.kind == kind)
+        waiting.remove(partner)
+        _match_layer(layer, partner, matching)
+
+
+def _match_layer(layer: "tf.keras.layers.Layer", partner: StoredLayer, matching: Matching) -> None:
+    # Without names, the order is that of the layer itself, whatever was frozen.
+    ordered = [*layer._trainable_weights, *layer._non_trainable_weights]  # noqa: SLF001
+    for index, variable in enumerate(ordered):
+        key = str(index) if str(index) in partner.arrays else role_of(variable)
+        name = f"head layer {layer.name}/{role_of(variable)}"
+        if key in partner.arrays:
+            matching.add(name, variable, partner.arrays[key])
+        else:
+            matching.differences.append(f"{name}: not in the file's layer {partner.name}")
+    if len(partner.arrays) > len(ordered):
+        matching.differences.append(f"head layer {layer.name}: the file's layer {partner.name} has more weights")
+
+
+def _kind(layer: "tf.keras.layers.Layer") -> str:
+    name = type(layer).__name__
+    known = {"Dense": "dense", "BatchNormalization": "batch_normalization", "LayerNormalization": "layer_normalization"}
+    return known.get(name, re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower())
+
+
+def _likely_cause(backbone: Backbone, layers: Sequence["tf.keras.layers.Layer"], stored: StoredWeights) -> str:
+    """One sentence on what most likely differs, from the shapes that tell it."""
+    variables = backbone.variables()
+    shapes = {name: tuple(array.shape) for name, array in stored.backbone.items()}
+    expected = {name: tuple(variable.shape) for name, variable in variables.items()}
+    embedding, position = "embedding/kernel", "posembed_input/pos_embedding"
+    if embedding in shapes and shapes[embedding][0] != expected[embedding][0]:
+        return f"Another backbone: the file's patch size is {shapes[embedding][0]}, the model's {expected[embedding][0]}"
+    if embedding in shapes and shapes[embedding][-1] != expected[embedding][-1]:
+        return f"Another backbone: the file's hidden size is {shapes[embedding][-1]}, the model's {expected[embedding][-1]}"
+    if stored.num_layers != len(backbone.blocks):
+        return f"Another backbone: the file has {stored.num_layers} transformer blocks, the model {len(backbone.blocks)}"
+    mlp = "encoderblock_0/Dense_0/kernel"
+    if mlp in shapes and shapes[mlp] != expected[mlp]:
+        return f"Another backbone: the file's mlp_dim is {shapes[mlp][-1]}, the model's {expected[mlp][-1]}"
+    if position in shapes and shapes[position] != expected[position]:
+        return _image_size_cause(shapes[position][1] - 1, backbone)
+    if not stored.head and layers:
+        return "The file holds a backbone without a head (before fine-tuning?): use the weights of the whole model"
+    columns = _last_columns(stored)
+    units = int(layers[-1].variables[-1].shape[-1]) if layers else None
+    kinds = [layer.kind for layer in stored.head]
+    if columns is not None and units is not None and columns != units and Counter(kinds) == Counter(map(_kind, layers)):
+        return (
+            f"The file was trained for {columns} classes, the config has {units}: set model.classes to the "
+            f"{columns} names in the order of training"
+        )
+    return HEAD_HINT
+
+
+def _image_size_cause(num_patches: int, backbone: Backbone) -> str:
+    side = math.isqrt(num_patches)
+    height, width = backbone.image_size
+    model_size = height if height == width else f"[{height},{width}]"
+    if side * side == num_patches:
+        return f"Another image size: set model.image_size={side * backbone.patch_size} (the model has {model_size})"
+    return f"Another image size: the file's has {num_patches} patches (model.image_size is {model_size})"
+
+
+def _last_columns(stored: StoredWeights) -> int | None:
+    dense = [layer for layer in stored.head if layer.kind == "dense"]
+    if not dense:
+        return None
+    kernel = dense[-1].arrays.get("kernel", dense[-1].arrays.get("0"))
+    return None if kernel is None else int(kernel.shape[-1])

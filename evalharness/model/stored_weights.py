@@ -1,0 +1,201 @@
+"""Reads weights files of every layout that Keras 2.15 writes, without deserialising a model.
+
+A legacy `.h5` lists a nested model's weights trainable first, then frozen, so positions inside the backbone mean nothing:
+every weight of the backbone gets a canonical name from its stored name. The layout of `.weights.h5` and `.keras` has no
+names, but numbers the layers of each class in order.
+
+Canonical names: `embedding/kernel`, `class_token/cls`, `posembed_input/pos_embedding`,
+`encoderblock_<n>/<query|key|value|out|Dense_0|Dense_1|LayerNorm_0|LayerNorm_2>/<kernel|bias|gamma|beta>`,
+`encoder_norm/gamma`, and so on.
+"""
+
+import re
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import h5py
+
+from evalharness.errors import WeightsError
+from evalharness.records import WeightsSource
+
+BLOCK_PARTS = {
+    "att/query_dense": "query",
+    "att/key_dense": "key",
+    "att/value_dense": "value",
+    "att/combine_heads": "out",
+    "mlpblock/layers/dense": "Dense_0",
+    "mlpblock/layers/dense_1": "Dense_1",
+    "layernorm1": "LayerNorm_0",
+    "layernorm2": "LayerNorm_2",
+}
+"""Path of a sublayer of vit-keras's TransformerBlock by attribute, and its name."""
+_BLOCK = re.compile(r"encoderblock_(\d+)/(?:.*/)?([^/]+/[^/]+)$")
+_STEM = re.compile(r"(?:^|/)(embedding/(?:kernel|bias)|encoder_norm/(?:gamma|beta))$")
+_NUMBERED = re.compile(r"(.*?)(?:_(\d+))?$")
+NORM_ROLES, DENSE_ROLES = ("gamma", "beta"), ("kernel", "bias")
+
+
+@dataclass(frozen=True)
+class StoredLayer:
+    """One layer of the head in the file."""
+
+    name: str
+    kind: str
+    """Class of the layer in snake case, such as `dense`; `other` where it cannot be told."""
+    arrays: Mapping[str, h5py.Dataset]
+    """By role (`kernel`, `bias`, ...), or by position (`0`, `1`, ...) where the file has no names."""
+
+
+@dataclass(frozen=True)
+class StoredWeights:
+    """What a weights file holds."""
+
+    backbone: Mapping[str, h5py.Dataset]
+    """By canonical name."""
+    head: tuple[StoredLayer, ...]
+    is_head_ordered: bool
+    """Whether `head` is in the order of the model; else only layers of one kind are in order."""
+
+    @property
+    def num_layers(self) -> int:
+        """Transformer blocks."""
+        return len({name.split("/")[0] for name in self.backbone if name.startswith("encoderblock_")})
+
+
+@contextmanager
+def open_weights(source: WeightsSource) -> Iterator[StoredWeights]:
+    """Opens the file; arrays are read when they are used.
+
+    Raises:
+        WeightsError: The file holds no vit-keras backbone, or more than one.
+    """
+    with _hdf5(source) as file:
+        stored = _read_numbered(file) if source.file_format in ("weights.h5", "keras") else _read_named(file)
+        if not stored.num_layers:
+            raise WeightsError(
+                "weights file holds no vit-keras backbone", expected="transformer blocks",
+                got=", ".join(layer.name for layer in stored.head[:6]) or "no weights", where=source.path,
+            )  # fmt: skip
+        yield stored
+
+
+@contextmanager
+def _hdf5(source: WeightsSource) -> Iterator[h5py.Group]:
+    if source.file_format != "keras":
+        with h5py.File(source.path, "r") as file:
+            yield file["model_weights"] if source.file_format == "h5-model" else file
+        return
+    with tempfile.TemporaryFile() as unpacked:
+        with zipfile.ZipFile(source.path) as archive, archive.open("model.weights.h5") as member:
+            shutil.copyfileobj(member, unpacked)
+        with h5py.File(unpacked, "r") as file:
+            yield file
+
+
+def canonical_name(stored_name: str) -> str | None:
+    """The canonical name of a backbone weight, from the name that Keras stored; None for any other weight."""
+    name = stored_name.split(":")[0]
+    block = _BLOCK.search(name)
+    if block:
+        return f"encoderblock_{int(block[1])}/{block[2]}"
+    stem = _STEM.search(name)
+    if stem:
+        return stem[1]
+    last = name.rsplit("/", 1)[-1]
+    return {"cls": "class_token/cls", "pos_embedding": "posembed_input/pos_embedding"}.get(last)
+
+
+def _read_named(file: h5py.Group) -> StoredWeights:
+    backbone: dict[str, h5py.Dataset] = {}
+    head: list[StoredLayer] = []
+    is_ordered = True
+    for group_name in _texts(file.attrs["layer_names"]):
+        group = file[group_name]
+        layers: dict[str, dict[str, h5py.Dataset]] = {}
+        for weight_name in _texts(group.attrs["weight_names"]):
+            name = canonical_name(weight_name)
+            if name is None:
+                owner, _, role = weight_name.split(":")[0].rpartition("/")
+                layers.setdefault(owner or group_name, {})[role] = group[weight_name]
+            elif name in backbone:
+                raise _two_backbones(file)
+            else:
+                backbone[name] = group[weight_name]
+        # Several layers in one group were a nested model, whose order depends on what was frozen.
+        is_ordered = is_ordered and len(layers) <= 1
+        head += [StoredLayer(owner, _kind_of(arrays), arrays) for owner, arrays in layers.items()]
+    if not is_ordered:
+        head.sort(key=lambda layer: _number_of(layer.name))
+    return StoredWeights(backbone, tuple(head), is_ordered)
+
+
+def _read_numbered(file: h5py.Group) -> StoredWeights:
+    owners: dict[str, h5py.Group] = {}
+
+    def collect(path: str, node: object) -> None:
+        if path.rpartition("/")[2] == "vars" and isinstance(node, h5py.Group) and len(node):
+            owners[path.removesuffix("vars").rstrip("/")] = node
+
+    file.visititems(collect)
+    stems = [owner.removesuffix("/class_token") for owner in owners if owner.endswith("layers/class_token")]
+    if len(stems) > 1:
+        raise _two_backbones(file)
+    backbone: dict[str, h5py.Dataset] = {}
+    inside, outside = [], []
+    for owner, group in owners.items():
+        part = owner.removeprefix(f"{stems[0]}/") if stems and owner.startswith(f"{stems[0]}/") else None
+        names = _numbered_backbone_names(part) if part else None
+        if names is None:
+            kind = _NUMBERED.fullmatch(owner.rpartition("/")[2])[1]  # type: ignore[index]
+            (outside if part is None else inside).append(StoredLayer(owner.replace("layers/", ""), kind, dict(group)))
+        else:
+            backbone.update({name: group[str(index)] for index, name in enumerate(names)})
+    # Layers that the backbone's own model adds (`pre_logits`, `head`) come before those behind it.
+    head = [layer for part in (inside, outside) for layer in sorted(part, key=lambda layer: _number_of(layer.name))]
+    return StoredWeights(backbone, tuple(head), is_head_ordered=False)
+
+
+def _numbered_backbone_names(part: str) -> tuple[str, ...] | None:
+    """Canonical names of the variables of one layer of the backbone; None if it is not of the backbone proper."""
+    fixed = {
+        "conv2d": ("embedding", DENSE_ROLES),
+        "class_token": ("class_token", ("cls",)),
+        "add_position_embs": ("posembed_input", ("pos_embedding",)),
+        "layer_normalization": ("encoder_norm", NORM_ROLES),
+    }
+    if part in fixed:
+        owner, roles = fixed[part]
+        return tuple(f"{owner}/{role}" for role in roles)
+    layer, _, inner = part.partition("/")
+    numbered = _NUMBERED.fullmatch(layer)
+    if numbered and numbered[1] == "transformer_block" and inner in BLOCK_PARTS:
+        name = BLOCK_PARTS[inner]
+        roles = NORM_ROLES if name.startswith("LayerNorm") else DENSE_ROLES
+        return tuple(f"encoderblock_{int(numbered[2] or 0)}/{name}/{role}" for role in roles)
+    return None
+
+
+def _two_backbones(file: h5py.Group) -> WeightsError:
+    return WeightsError("weights file holds more than one vit-keras backbone", expected="one", where=file.file.filename)
+
+
+def _kind_of(arrays: Mapping[str, object]) -> str:
+    roles = set(arrays)
+    if "moving_mean" in roles:
+        return "batch_normalization"
+    if roles & {"gamma", "beta"}:
+        return "layer_normalization"
+    return "dense" if "kernel" in roles else "other"
+
+
+def _number_of(name: str) -> int:
+    numbered = _NUMBERED.fullmatch(name.rpartition("/")[2])
+    return int(numbered[2] or 0) if numbered else 0
+
+
+def _texts(values: object) -> list[str]:
+    return [value.decode() if isinstance(value, bytes) else str(value) for value in values]  # type: ignore[attr-defined]

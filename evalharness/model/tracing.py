@@ -1,0 +1,168 @@
+"""Opens a Keras model up: one function from images to logits, features and every block's attention."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from evalharness.errors import ModelError
+from evalharness.model.backbone import Backbone
+from evalharness.records import Trace
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+OUTPUT_KINDS = "a softmax over the classes, one sigmoid, or a linear layer with model.output=logits"
+
+
+def preprocess(images: "tf.Tensor", preprocessing: str) -> "tf.Tensor":
+    """Scales RGB of 0 to 255 as training did.
+
+    Args:
+        images: float32 (B, height, width, 3).
+        preprocessing: `raw` keeps them; `vit` gives x / 127.5 - 1.
+    """
+    return images if preprocessing == "raw" else images / 127.5 - 1.0
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How the last layer turns its input into the model's output."""
+
+    kind: str
+    """`softmax`, `sigmoid` or `logits`."""
+    layer: "tf.keras.layers.Layer"
+
+    def logits(self, inputs: "tf.Tensor") -> "tf.Tensor":
+        """The pre-activation, (B, C) float32; one sigmoid z as (-z/2, z/2)."""
+        import tensorflow as tf
+
+        values = tf.cast(inputs, tf.float32)
+        if hasattr(self.layer, "kernel"):
+            values = tf.matmul(values, tf.cast(self.layer.kernel, tf.float32))
+            if self.layer.use_bias:
+                values += tf.cast(self.layer.bias, tf.float32)
+        return tf.concat([-values / 2, values / 2], axis=1) if self.kind == "sigmoid" else values
+
+    def probs(self, outputs: "tf.Tensor") -> "tf.Tensor":
+        """The model's own output as class probabilities (B, C)."""
+        import tensorflow as tf
+
+        outputs = tf.cast(outputs, tf.float32)
+        if self.kind == "sigmoid":
+            return tf.concat([1 - outputs, outputs], axis=1)
+        return tf.nn.softmax(outputs) if self.kind == "logits" else outputs
+
+
+class TracedModel:
+    """A model in three parts: up to the backbone, the backbone with its inside, and the head up to the last layer.
+
+    Args:
+        model: The whole model.
+        backbone: Its backbone.
+        preprocessing: `raw` or `vit`.
+        output: `auto`, or `logits` where the model ends linearly.
+
+    Raises:
+        ModelError: The model's end cannot be read as one label per image, or its parts do not hang together.
+    """
+
+    def __init__(self, model: "tf.keras.Model", backbone: Backbone, *, preprocessing: str, output: str) -> None:
+        import tensorflow as tf
+
+        self.model = model
+        self.preprocessing = preprocessing
+        self.ending = find_ending(model, output)
+        outputs = [block.output for block in backbone.blocks]
+        tokens, attentions = [pair[0] for pair in outputs], [pair[1] for pair in outputs]
+        token = backbone.extract_token.output
+        self._inside = tf.keras.Model(backbone.model.input, [token, *tokens, *attentions])
+        self._num_layers = len(backbone.blocks)
+        self._before: tf.keras.Model | None = None
+        if backbone.model is model:
+            self._heads = [_between(token, self.ending.layer.input)]
+        else:
+            entry, exit_ = _call_of(backbone.model, self.ending.layer.input)
+            self._before = _between(model.input, entry)
+            self._heads = [_between(token, backbone.model.output), _between(exit_, self.ending.layer.input)]
+
+    def trace(self, images: "tf.Tensor") -> Trace:
+        """One forward pass, `training=False`.
+
+        Args:
+            images: RGB of 0 to 255, float32 (B, height, width, 3); preprocessed inside.
+        """
+        values = preprocess(images, self.preprocessing)
+        if self._before is not None:
+            values = self._before(values, training=False)
+        features, *rest = self._inside(values, training=False)
+        logits = self.head_logits(features)
+        return Trace(logits, features, tuple(rest[self._num_layers :]), tuple(rest[: self._num_layers]))
+
+    def head_logits(self, features: "tf.Tensor") -> "tf.Tensor":
+        """Logits (B, C) of a class token after the final norm, (B, D)."""
+        values = features
+        for part in self._heads:
+            if part is not None:
+                values = part(values, training=False)
+        return self.ending.logits(values)
+
+    def predict_probs(self, images: "tf.Tensor", preprocessing: str | None = None) -> "tf.Tensor":
+        """The model's own output as class probabilities (B, C), from images as for `trace`."""
+        inputs = preprocess(images, preprocessing or self.preprocessing)
+        return self.ending.probs(self.model(inputs, training=False))
+
+
+def find_ending(model: "tf.keras.Model", output: str) -> Ending:
+    """Reads the last layer: where the logits are, and what the output means.
+
+    Raises:
+        ModelError: Not one label per image, or the end cannot be told.
+    """
+    import tensorflow as tf
+
+    layer, width = model.layers[-1], model.output_shape
+    if not isinstance(width, tuple) or len(width) != 2:
+        raise ModelError("model has no single vector of outputs", expected="shape (images, classes)", got=width)
+    activation = getattr(layer, "activation", None)
+    name = "softmax" if isinstance(layer, tf.keras.layers.Softmax) else getattr(activation, "__name__", None)
+    if not isinstance(layer, tf.keras.layers.Dense | tf.keras.layers.Activation | tf.keras.layers.Softmax):
+        raise ModelError("model's last layer is not understood", expected=OUTPUT_KINDS,
+                         got=f"{type(layer).__name__} {layer.name!r}")
+    if name == "sigmoid" and width[1] > 1:
+        raise ModelError(
+            "model gives several labels per image", expected="one label per image: " + OUTPUT_KINDS,
+            got=f"{width[1]} sigmoids in layer {layer.name!r}",
+        )  # fmt: skip
+    if name == "softmax" and width[1] == 1:
+        raise ModelError("softmax over one output is always 1", expected=OUTPUT_KINDS, got=f"layer {layer.name!r}")
+    if name == "linear" and output != "logits":
+        raise ModelError("model ends without an activation", expected=OUTPUT_KINDS, got=f"linear layer {layer.name!r}",
+                         fix="If its outputs are logits, set model.output=logits")
+    if name in ("softmax", "sigmoid") and output == "logits":
+        raise ModelError("model.output=logits does not fit", expected="a linear last layer", got=f"{name} in layer "
+                         f"{layer.name!r}", fix="Leave model.output=auto")
+    if name not in ("softmax", "sigmoid", "linear"):
+        raise ModelError("model's last activation is not understood", expected=OUTPUT_KINDS,
+                         got=f"{name} in layer {layer.name!r}")
+    return Ending("logits" if name == "linear" else name, layer)
+
+
+def _between(start: "tf.Tensor", end: "tf.Tensor") -> "tf.keras.Model | None":
+    """The layers between two symbolic tensors of one model; None if they are the same tensor."""
+    import tensorflow as tf
+
+    return None if start is end else tf.keras.Model(start, end)
+
+
+def _call_of(layer: "tf.keras.Model", end: "tf.Tensor") -> tuple["tf.Tensor", "tf.Tensor"]:
+    """Input and output of the call of the backbone that the model's end hangs on."""
+    for index in reversed(range(len(layer.inbound_nodes))):
+        output = layer.get_output_at(index)
+        try:
+            _between(output, end)
+        except ValueError:
+            continue
+        return layer.get_input_at(index), output
+    raise ModelError(
+        "model's end does not depend on the backbone's output alone", expected="backbone, then a head on its class token",
+        got=f"a last layer that {layer.name!r} does not lead to", where="model.builder",
+    )  # fmt: skip
