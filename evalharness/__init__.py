@@ -9,10 +9,14 @@
 Importing the package imports no TensorFlow, MLflow or matplotlib; the first evaluation does.
 """
 
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from evalharness.api import Result, evaluate
+
+# Read when TensorFlow is imported, which happens in more than one place: no notices on standard error.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 __version__ = "0.1.0"
 __all__ = ["Result", "__version__", "evaluate"]

@@ -129,7 +129,8 @@ def predict(inputs: Inputs, forward: ForwardPass, writer: results.ResultsWriter)
         num_workers=config.num_workers,
     )
     with timed("predict", inputs.durations_s):
-        run_inference(forward, batches, inputs.labels, writer, num_images=len(positions))
+        row_ids = [sample.row_id for sample in inputs.dataset.samples]
+        run_inference(forward, batches, inputs.labels, row_ids, writer, num_images=len(positions))
     return len(positions)
 
 

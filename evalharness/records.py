@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +11,8 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     import tensorflow as tf
 
-FloatArray = npt.NDArray[np.floating]
-IntArray = npt.NDArray[np.integer]
+FloatArray = npt.NDArray[np.floating[Any]]
+IntArray = npt.NDArray[np.integer[Any]]
 UInt8Array = npt.NDArray[np.uint8]
 
 
@@ -95,6 +95,24 @@ class ImageBatch:
     """Position and reason of each sample of this stretch that could not be decoded."""
 
 
+@dataclass(frozen=True, slots=True)
+class BatchOutput:
+    """What the model said of one batch of B images."""
+
+    logits: FloatArray
+    """(B, C) float32."""
+    features: FloatArray
+    """(B, D): the class token after the final norm."""
+    patch_norms: FloatArray
+    """(B, grid rows, grid columns): norm of each patch token at the last block's output, before the final norm."""
+    densities: dict[str, FloatArray]
+    """By map id, (B, grid rows, grid columns)."""
+    map_sums: dict[str, FloatArray]
+    """By map id, (B,): the raw sums."""
+    signed: dict[str, FloatArray] = field(default_factory=dict)
+    """By map id, (B, grid rows, grid columns): values with their sign, of the methods that have one."""
+
+
 class Trace(NamedTuple):
     """The tensors of one forward pass, alive inside the compiled graph only.
 
@@ -109,6 +127,8 @@ class Trace(NamedTuple):
     """L tensors (B, H, T, T), post-softmax."""
     block_outputs: tuple["tf.Tensor", ...]
     """L tensors (B, T, D), before the final norm."""
+    last_normalized: "tf.Tensor"
+    """(B, T, D): output of the first norm inside the last block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +152,8 @@ class VisionTransformer:
 
     trace: Callable[["tf.Tensor"], Trace]
     """Maps RGB of 0 to 255, float32 (B, height, width, 3), to a Trace; preprocesses inside; differentiable."""
-    head_logits: Callable[["tf.Tensor"], "tf.Tensor"]
-    """Logits (B, C) of a class token after the final norm, (B, D)."""
+    readout: Callable[["tf.Tensor", str], "tf.Tensor"]
+    """Logits (B, C) of the head on any block's output (B, T, D), pooled by `cls` or `mean` after the final norm."""
     predict_probs: Callable[..., "tf.Tensor"]
     """The model's own output as class probabilities (B, C), from images as for `trace`; a second argument names another
     preprocessing."""

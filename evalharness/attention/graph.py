@@ -9,6 +9,7 @@ Shapes: B images, H heads, T tokens with the class token first, P patches, L blo
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -17,7 +18,16 @@ from evalharness.records import Trace
 NUM_PREFIX_TOKENS = 1
 
 
-def grad_attention(trace: Trace, gradients: Sequence[tf.Tensor], *, start_layer: int = 0) -> tf.Tensor:
+class Gradients(NamedTuple):
+    """Derivatives of a target score s."""
+
+    attentions: Sequence[tf.Tensor]
+    """ds/dA_l, L tensors (B, H, T, T); for `legrad` those of the score read at each block's own output."""
+    last_normalized: tf.Tensor | None = None
+    """ds/dF (B, T, D), F the output of the first norm inside the last block."""
+
+
+def grad_attention(trace: Trace, gradients: Gradients, *, start_layer: int = 0) -> tf.Tensor:
     """Relevance by gradient-weighted attention: R <- R + E_h[(ds/dA_l * A_l)+] R from R = I; the map is R[cls].
 
     Chefer, Gur and Wolf, "Generic Attention-model Explainability for Interpreting Bi-Modal and Encoder-Decoder
@@ -25,52 +35,93 @@ def grad_attention(trace: Trace, gradients: Sequence[tf.Tensor], *, start_layer:
 
     Args:
         trace: One forward pass.
-        gradients: ds/dA_l of each block, L tensors (B, H, T, T).
+        gradients: Of the target score.
         start_layer: First block that counts, from 0.
 
     Returns:
         (B, P), non-negative.
     """
     row = _class_token_row(trace)
-    pairs = list(zip(trace.attentions, gradients, strict=True))[start_layer:]
+    pairs = list(zip(trace.attentions, gradients.attentions, strict=True))[start_layer:]
     for attention, gradient in reversed(pairs):
         weighted = tf.nn.relu(tf.cast(gradient, tf.float32) * tf.cast(attention, tf.float32))
         row += tf.matmul(row, tf.reduce_mean(weighted, axis=1))
     return _patches(row)
 
 
-def rollout(trace: Trace, gradients: Sequence[tf.Tensor], *, start_layer: int = 0) -> tf.Tensor:
+def rollout(trace: Trace, *, start_layer: int = 0) -> tf.Tensor:
     """Attention rollout: A^_l = (E_h A_l + I) / 2, R = A^_L ... A^_1; the map is R[cls].
 
     Abnar and Zuidema, "Quantifying Attention Flow in Transformers", ACL 2020. It never sees the classifier head.
 
     Args:
         trace: One forward pass.
-        gradients: Not used.
         start_layer: First block that counts, from 0.
 
     Returns:
         (B, P), non-negative, at most 1 in sum.
     """
-    del gradients
     row = _class_token_row(trace)
     for attention in reversed(trace.attentions[start_layer:]):
         row = 0.5 * (tf.matmul(row, _mean_over_heads(attention)) + row)
     return _patches(row)
 
 
-def last_attention(trace: Trace, gradients: Sequence[tf.Tensor]) -> tf.Tensor:
-    """The last block's attention from the class token to the patches, averaged over heads.
+def last_attention(trace: Trace, *, layer: int = -1, head: int | None = None) -> tf.Tensor:
+    """One block's attention from the class token to the patches.
 
     Args:
         trace: One forward pass.
-        gradients: Not used.
+        layer: The block, from 0, or from -1 backwards; default the last.
+        head: One head, from 0; default the mean over heads.
 
     Returns:
         (B, P), non-negative, at most 1 in sum.
     """
-    del gradients
-    return _mean_over_heads(trace.attentions[-1])[:, 0, NUM_PREFIX_TOKENS:]
+    attention = trace.attentions[layer]
+    rows = _mean_over_heads(attention) if head is None else tf.cast(attention[:, head], tf.float32)
+    return rows[:, 0, NUM_PREFIX_TOKENS:]
+
+
+def legrad(trace: Trace, gradients: Gradients, *, readout: str = "cls") -> tf.Tensor:
+    """LeGrad: E_l = mean over heads and queries of ReLU(ds_l/dA_l); the map is the sum of E_l over blocks.
+
+    s_l is the target logit of the head on the final norm of block l's output, its input held constant.
+    Bousselham et al., "LeGrad: An Explainability Method for Vision Transformers via Feature
+    Formation Sensitivity", 2024.
+
+    Args:
+        trace: One forward pass.
+        gradients: ds_l/dA_l of each block.
+        readout: How s_l pools tokens, `cls` or `mean`; already in the gradients.
+
+    Returns:
+        (B, P), non-negative.
+    """
+    del trace, readout
+    blocks = [
+        tf.reduce_mean(tf.nn.relu(tf.cast(gradient, tf.float32)), axis=(1, 2)) for gradient in gradients.attentions
+    ]
+    return tf.add_n(blocks)[:, NUM_PREFIX_TOKENS:]
+
+
+def grad_cam(trace: Trace, gradients: Gradients) -> tf.Tensor:
+    """Grad-CAM on F, the last block's first norm: a_c = mean over patches of ds/dF[., c]; ReLU(sum_c a_c F[., c]).
+
+    Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization", ICCV 2017.
+    At the last block's output the gradient of patch tokens is zero: they do not reach the class token any more.
+
+    Args:
+        trace: One forward pass.
+        gradients: Of the target score.
+
+    Returns:
+        (B, P), non-negative.
+    """
+    features = tf.cast(trace.last_normalized, tf.float32)[:, NUM_PREFIX_TOKENS:]
+    gradient = tf.cast(gradients.last_normalized, tf.float32)[:, NUM_PREFIX_TOKENS:]
+    weights = tf.reduce_mean(gradient, axis=1, keepdims=True)
+    return tf.nn.relu(tf.reduce_sum(weights * features, axis=2))
 
 
 def target_weights(target: str, logits: tf.Tensor, labels: tf.Tensor, classes: Sequence[str]) -> tf.Tensor:

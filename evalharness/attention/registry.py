@@ -1,29 +1,48 @@
-"""The table of attention methods. A new method is a function, a line here, a preset and a test."""
+"""The table of attention methods. A new method is a function, a line here and a test."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, Literal
 
-from evalharness.attention import graph
+from evalharness.attention import baselines, graph, occlusion
+
+Needs = Literal["attention", "gradients", "block_gradients", "perturbation", "nothing"]
 
 
 @dataclass(frozen=True)
 class AttentionMethod:
-    """One way to turn a forward pass into a map over patches."""
+    """One way to turn an image and a model into a map over patches."""
 
-    relevance: Callable[..., "graph.tf.Tensor"]
-    """(trace, gradients, **options) -> (B, P), non-negative."""
+    relevance: Callable[..., Any]
+    """Its arguments follow from `needs`; gives (B, P), non-negative (one signed (P,) for `perturbation`)."""
+    needs: Needs
+    """`attention`: (trace, **options). `gradients`: (trace, gradients of the target score, **options).
+    `block_gradients`: the same with the gradients of the score read at each block. `perturbation`: (image, grid_size,
+    score=..., **options). `nothing`: (row_ids, grid_size)."""
     version: int
     """Raised when the method's numbers change: part of the recipe."""
-    is_class_specific: bool
-    """Needs the gradient of the target logit; its map depends on the head and on the target."""
     source: str
     default_options: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def is_class_specific(self) -> bool:
+        """Whether the map depends on the head and on the target."""
+        return self.needs in ("gradients", "block_gradients", "perturbation")
 
 
 METHODS: dict[str, AttentionMethod] = {
     "grad_attention": AttentionMethod(
-        graph.grad_attention, 1, True, "Chefer et al. 2021, ICCV", {"start_layer": 0}
+        graph.grad_attention, "gradients", 1, "Chefer et al. 2021, ICCV", {"start_layer": 0}
     ),
-    "rollout": AttentionMethod(graph.rollout, 1, False, "Abnar & Zuidema 2020, ACL", {"start_layer": 0}),
-    "last_attention": AttentionMethod(graph.last_attention, 1, False, "raw attention of the last block"),
+    "legrad": AttentionMethod(graph.legrad, "block_gradients", 1, "Bousselham et al. 2024", {"readout": "cls"}),
+    "grad_cam": AttentionMethod(graph.grad_cam, "gradients", 1, "Selvaraju et al. 2017, ICCV"),
+    "rollout": AttentionMethod(graph.rollout, "attention", 1, "Abnar & Zuidema 2020, ACL", {"start_layer": 0}),
+    "last_attention": AttentionMethod(
+        graph.last_attention, "attention", 1, "raw attention", {"layer": -1, "head": None}
+    ),
+    "occlusion": AttentionMethod(
+        occlusion.occlusion_map, "perturbation", 1, "Zeiler & Fergus 2014, ECCV", {"group_size": 2}
+    ),
+    "random": AttentionMethod(baselines.random_maps, "nothing", 1, "baseline: noise seeded by row_id"),
+    "center": AttentionMethod(baselines.center_maps, "nothing", 1, "baseline: a Gaussian at the centre"),
 }

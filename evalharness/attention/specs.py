@@ -1,7 +1,7 @@
 """From `attention.methods` in the config to the list of maps to compute, each with an id of its own."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from evalharness.attention.registry import METHODS
 from evalharness.config.schema import AttentionConfig, MapConfig
@@ -29,52 +29,83 @@ def map_specs(config: AttentionConfig, classes: Sequence[str]) -> tuple[MapSpec,
     ids = [spec.map_id for spec in specs]
     repeated = sorted({map_id for map_id in ids if ids.count(map_id) > 1})
     if repeated:
-        raise ConfigError("two maps share an id", got=", ".join(repeated), where="attention.methods",
-                          fix="Give one of them a `name`")
+        raise ConfigError(
+            "two maps share an id", got=", ".join(repeated), where="attention.methods", fix="Give one of them a `name`"
+        )
     return specs
 
 
 def _spec(entry: MapConfig, default_target: str, classes: Sequence[str]) -> MapSpec:
     method = METHODS.get(entry.method)
     if method is None:
-        raise ConfigError("unknown attention method", expected=f"one of {', '.join(METHODS)}", got=entry.method,
-                          where="attention.methods")
+        raise ConfigError(
+            "unknown attention method",
+            expected=f"one of {', '.join(METHODS)}",
+            got=entry.method,
+            where="attention.methods",
+        )
     unknown = sorted(set(entry.options) - set(method.default_options))
     if unknown:
         valid = ", ".join(method.default_options) or "none"
-        raise ConfigError(f"unknown option of {entry.method}", expected=valid, got=", ".join(unknown),
-                          where="attention.methods")
+        raise ConfigError(
+            f"unknown option of {entry.method}", expected=valid, got=", ".join(unknown), where="attention.methods"
+        )
     options = {**method.default_options, **entry.options}
     target = entry.target or default_target
     if target not in TARGETS and target not in classes:
-        raise ConfigError("unknown attention target", expected=f"{', '.join(TARGETS)}, or one of {', '.join(classes)}",
-                          got=target, where="attention.target")
+        raise ConfigError(
+            "unknown attention target",
+            expected=f"{', '.join(TARGETS)}, or one of {', '.join(classes)}",
+            got=target,
+            where="attention.target",
+        )
     if not method.is_class_specific:
         target = "predicted"
     map_id = _map_id(entry, target, classes, is_default=options == method.default_options)
     return MapSpec(map_id, entry.method, target, options, method.version)
 
 
-def check_layers(specs: Sequence[MapSpec], num_layers: int) -> None:
-    """Checks the layers that options name against the model's depth.
+def check_options(specs: Sequence[MapSpec], *, num_layers: int, num_heads: int, grid_size: tuple[int, int]) -> None:
+    """Checks the options of maps against the model's sizes.
 
     Raises:
-        ConfigError: `start_layer` is not one of the model's blocks.
+        ConfigError: An option names a block, a head or a size that the model does not have.
     """
+    allowed: dict[str, tuple[Callable[[object], bool], str]] = {
+        "start_layer": (lambda v: _is_between(v, 0, num_layers - 1), f"0 to {num_layers - 1}"),
+        "layer": (lambda v: _is_between(v, -num_layers, num_layers - 1), f"{-num_layers} to {num_layers - 1}"),
+        "head": (lambda v: v is None or _is_between(v, 0, num_heads - 1), f"null, or 0 to {num_heads - 1}"),
+        "readout": (lambda v: v in ("cls", "mean"), "cls or mean"),
+        "group_size": (lambda v: _is_between(v, 1, min(grid_size)), f"1 to {min(grid_size)} patches"),
+    }
     for spec in specs:
-        start_layer = spec.options.get("start_layer", 0)
-        if not isinstance(start_layer, int) or not 0 <= start_layer < num_layers:
-            raise ConfigError(f"start_layer of {spec.map_id} is not a block of the model",
-                              expected=f"0 to {num_layers - 1}", got=start_layer, where="attention.methods")
+        for option, value in spec.options.items():
+            is_allowed, words = allowed[option]
+            if not is_allowed(value):
+                raise ConfigError(
+                    f"option {option} of map {spec.map_id} does not fit the model",
+                    expected=words, got=value, where="attention.methods",
+                )  # fmt: skip
+
+
+def _is_between(value: object, low: int, high: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
 def _map_id(entry: MapConfig, target: str, classes: Sequence[str], *, is_default: bool) -> str:
     if entry.name is not None:
         if not MAP_ID.fullmatch(entry.name):
-            raise ConfigError("map name cannot be a file name", expected="letters, digits, _ . -", got=entry.name,
-                              where="attention.methods")
+            raise ConfigError(
+                "map name cannot be a file name",
+                expected="letters, digits, _ . -",
+                got=entry.name,
+                where="attention.methods",
+            )
         return entry.name
     if not is_default:
-        raise ConfigError(f"variant of {entry.method} without a name", where="attention.methods",
-                          fix=f"Add a name: {{method: {entry.method}, name: ..., options: ...}}")
+        raise ConfigError(
+            f"variant of {entry.method} without a name",
+            where="attention.methods",
+            fix=f"Add a name: {{method: {entry.method}, name: ..., options: ...}}",
+        )
     return entry.method if target == "predicted" else f"{entry.method}.{slug(target) if target in classes else target}"

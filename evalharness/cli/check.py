@@ -40,8 +40,12 @@ def _checked_dataset(config: "RunConfig", problems: list[EvalHarnessError]) -> "
 
     try:
         return load_dataset(
-            config.dataset, model_classes=config.model.classes, runs_dir=config.runs_dir, limit=config.limit,
-            seed=config.seed, num_workers=config.num_workers,
+            config.dataset,
+            model_classes=config.model.classes,
+            runs_dir=config.runs_dir,
+            limit=config.limit,
+            seed=config.seed,
+            num_workers=config.num_workers,
         )
     except EvalHarnessError as error:
         problems.append(error)
@@ -51,7 +55,7 @@ def _checked_dataset(config: "RunConfig", problems: list[EvalHarnessError]) -> "
 def _checked_model(
     config: "RunConfig", dataset: "Dataset | None", problems: list[EvalHarnessError]
 ) -> "VisionTransformer | None":
-    from evalharness.attention import check_layers, map_specs
+    from evalharness.attention import check_options, map_specs
     from evalharness.model import load_model, resolve_weights
     from evalharness.tracking import resolve_uri
 
@@ -66,7 +70,8 @@ def _checked_model(
             note("the model was not checked: its classes are not known (set model.classes or dataset.classes)")
             return None
         model = load_model(config.model, classes=classes, source=source)
-        check_layers(map_specs(config.attention, classes), model.num_layers)
+        specs = map_specs(config.attention, classes)
+        check_options(specs, num_layers=model.num_layers, num_heads=model.num_heads, grid_size=model.grid_size)
     except EvalHarnessError as error:
         problems.append(error)
         return None
@@ -75,24 +80,29 @@ def _checked_model(
 
 def _print_dataset(dataset: "Dataset") -> None:
     counts = {name: sum(sample.label == name for sample in dataset.samples) for name in dataset.classes}
-    note(f"dataset {dataset.name}: {len(dataset.samples)} images, {len(dataset.skipped)} skipped, "
-         f"{dataset.num_excluded} excluded, {dataset.num_rotated} rotated by EXIF")
+    note(
+        f"dataset {dataset.name}: {len(dataset.samples)} images, {len(dataset.skipped)} skipped, "
+        f"{dataset.num_excluded} excluded, {dataset.num_rotated} rotated by EXIF"
+    )
     note("  " + ", ".join(f"{name} {count}" for name, count in counts.items()))
 
 
 def _print_model(model: "VisionTransformer") -> None:
     from evalharness.model import describe_model
 
-    table = Table(title=f"model: {model.weights.path.name} ({model.weights.file_format}), on {model.device}",
-                  title_justify="left")
+    table = Table(
+        title=f"model: {model.weights.path.name} ({model.weights.file_format}), on {model.device}", title_justify="left"
+    )
     for heading in ("layer", "kind", "output", "parameters"):
         table.add_column(heading, justify="right" if heading == "parameters" else "left")
     for layer in describe_model(model):
         table.add_row(layer.name, layer.kind, layer.output_shape, f"{layer.num_params:,}")
     console.print(table)
     rows, columns = model.grid_size
-    note(f"input {model.image_size[0]} x {model.image_size[1]} px, preprocessing {model.preprocessing}, "
-         f"{rows} x {columns} patches of {model.patch_size} px, outputs: {', '.join(model.classes)}")
+    note(
+        f"input {model.image_size[0]} x {model.image_size[1]} px, preprocessing {model.preprocessing}, "
+        f"{rows} x {columns} patches of {model.patch_size} px, outputs: {', '.join(model.classes)}"
+    )
 
 
 def _probe(config: "RunConfig", dataset: "Dataset", model: "VisionTransformer") -> None:
@@ -104,12 +114,22 @@ def _probe(config: "RunConfig", dataset: "Dataset", model: "VisionTransformer") 
     generator = np.random.default_rng(config.seed)
     count = min(config.model.probe, len(dataset.samples))
     positions = np.sort(generator.choice(len(dataset.samples), count, replace=False))
-    batches = list(iterate_batches(dataset, positions, image_size=model.image_size, config=config.dataset,
-                                   batch_size=config.batch_size, num_workers=config.num_workers))
+    batches = list(
+        iterate_batches(
+            dataset,
+            positions,
+            image_size=model.image_size,
+            config=config.dataset,
+            batch_size=config.batch_size,
+            num_workers=config.num_workers,
+        )
+    )
     kept = np.concatenate([batch.positions for batch in batches])
     labels = np.array([model.classes.index(dataset.samples[position].label) for position in kept])
     result = probe_preprocessing(model, np.concatenate([batch.images for batch in batches]), labels)
-    note(f"probe on {len(kept)} images: accuracy {result.accuracy_raw:.3f} with raw, {result.accuracy_vit:.3f} with vit "
-         f"(configured: {model.preprocessing})")
+    note(
+        f"probe on {len(kept)} images: accuracy {result.accuracy_raw:.3f} with raw, {result.accuracy_vit:.3f} with vit "
+        f"(configured: {model.preprocessing})"
+    )
     if result.warning:
         warn(result.warning)

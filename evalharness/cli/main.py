@@ -72,8 +72,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"evalharness {__version__}")
         return 0
     if command not in COMMANDS:
-        return _fail(ConfigError("unknown command", expected=f"one of {', '.join(COMMANDS)}", got=command,
-                                 fix="`evalharness --help` tells what each does"))
+        return _fail(
+            ConfigError(
+                "unknown command",
+                expected=f"one of {', '.join(COMMANDS)}",
+                got=command,
+                fix="`evalharness --help` tells what each does",
+            )
+        )
     return guarded(lambda: COMMANDS[command](rest))
 
 
@@ -89,8 +95,11 @@ def guarded(command: Callable[[], int]) -> int:
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        return _fail(EvalHarnessError("disk is full", where=error.filename,
-                                      fix="Make room and repeat the command: finished rows are kept"))
+        return _fail(
+            EvalHarnessError(
+                "disk is full", where=error.filename, fix="Make room and repeat the command: finished rows are kept"
+            )
+        )
 
 
 def _fail(error: EvalHarnessError) -> int:

@@ -80,7 +80,7 @@ def _run_single(composed: "DictConfig", outcomes: list[JobOutcome | Exception]) 
     # Kept instead of raised: Hydra would print its own lines around an exception that leaves the job.
     try:
         outcomes.append(_evaluate(composed, number=0))
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         outcomes.append(error)
 
 
@@ -96,7 +96,7 @@ def _run_member(composed: "DictConfig") -> None:
     except EvalHarnessError as error:
         print(f"error: {error}", file=sys.stderr)
         outcome = JobOutcome(number, overrides, error=str(error), exit_code=error.exit_code)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         traceback.print_exc()
         outcome = JobOutcome(number, overrides, error=f"{type(error).__name__}: {error}", exit_code=1)
     folder = Path(composed.runs_dir) / "sweeps" / composed.tracking.sweep
@@ -117,8 +117,12 @@ def _evaluate(composed: "DictConfig", *, number: int, overrides: tuple[str, ...]
     print_summary(logged)
     headline = {name: logged.result.metrics[name] for name in ("accuracy", "macro_f1", "ece")}
     return JobOutcome(
-        number, overrides, results=str(logged.result.folder), run_id=logged.run_id,
-        run_name=logged.result.manifest["name"], headline=headline,
+        number,
+        overrides,
+        results=str(logged.result.folder),
+        run_id=logged.run_id,
+        run_name=logged.result.manifest["name"],
+        headline=headline,
     )
 
 

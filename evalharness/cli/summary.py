@@ -21,9 +21,10 @@ def print_summary(logged: "LoggedRun") -> None:
     if manifest["num_skipped"]:
         counted += f" of {manifest['num_rows']} ({manifest['num_skipped']} skipped, listed in skipped.csv)"
     table = Table(title=f"{manifest['name']}: {counted}", title_justify="left")
-    for heading, justify in (("metric", "left"), ("value", "right"), ("95 % interval", "right")):
-        table.add_column(heading.replace("95", f"{100 * manifest['config']['bootstrap']['confidence']:g}"),
-                         justify=justify)  # type: ignore[arg-type]
+    level = f"{100 * manifest['config']['bootstrap']['confidence']:g}"
+    table.add_column("metric")
+    table.add_column("value", justify="right")
+    table.add_column(f"{level} % interval", justify="right")
     for name in HEADLINE:
         if name in manifest["intervals"]:
             low, high = manifest["intervals"][name]
@@ -32,7 +33,9 @@ def print_summary(logged: "LoggedRun") -> None:
     console.print(table)
     speed = metrics.get("throughput/images_per_s")
     lines = {
-        "speed": f"{speed:.1f} images/s, prediction and {', '.join(logged.result.map_ids) or 'no'} maps" if speed else "",
+        "speed": f"{speed:.1f} images/s, prediction and {', '.join(logged.result.map_ids) or 'no'} maps"
+        if speed
+        else "",
         "MLflow run": logged.run_id,
         "results": str(logged.result.folder),
         "look": f"{logged.result.folder / 'figures'}, or `{ui_command(logged)}`",

@@ -94,7 +94,7 @@ def composition_error(error: Exception) -> ConfigError:
     if "Could not override" in text and "append" in text:
         fix = "Check the key's spelling; `evalharness run --cfg job` prints all keys"
     elif "mismatched input" in text or "token recognition error" in text or "extraneous input" in text:
-        fix = "Values with = , ( ) [ ] { } # or non-ASCII letters need quotes inside quotes: \"model.weights='my=run.h5'\""
+        fix = "Values with = , ( ) [ ] { } # or non-ASCII letters need inner quotes: \"model.weights='my=run.h5'\""
     return ConfigError(f"config cannot be composed: {text}", fix=fix)
 
 

@@ -188,4 +188,6 @@ class RunConfig(Frozen):
     num_workers: int = Field(2, ge=1, description="Threads that decode images ahead of the model.")
     limit: int | None = Field(None, ge=1, description="Evaluate this many rows: seeded, stratified by class.")
     seed: int = 123
-    resume: bool = Field(True, description="Reuse complete results of the same recipe, continue incomplete ones.")
+    resume: bool = Field(
+        default=True, description="Reuse complete results of the same recipe, continue incomplete ones."
+    )

@@ -32,8 +32,8 @@ def load_image(path: Path, *, image_size: tuple[int, int], config: DatasetConfig
     """Loads an image as the model's input, before preprocessing.
 
     In this order: the first frame, RGB (see `convert_rgb`), the EXIF rotation if `exif=apply`, the resize policy with
-    its filter. (TIFF files are turned upright even if `exif=ignore`: Pillow does so itself.) With `resize=squash` the result equals
-    `Image.open(path).convert("RGB").resize((width, height), filter)` bit for bit; `pad` pads with black.
+    its filter. (TIFF files are turned upright even if `exif=ignore`: Pillow does so itself.) With `resize=squash` the
+    result equals `Image.open(path).convert("RGB").resize((width, height), filter)` bit for bit; `pad` pads with black.
 
     Args:
         path: The file.

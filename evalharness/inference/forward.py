@@ -1,94 +1,151 @@
 """The compiled forward pass: one call a batch gives logits, features and every map."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
-from evalharness.attention import METHODS, check_layers, target_weights, to_density
-from evalharness.records import FloatArray, IntArray, MapSpec, Trace, UInt8Array, VisionTransformer
+from evalharness.attention import METHODS, Gradients, check_options, target_weights, to_density
+from evalharness.records import BatchOutput, FloatArray, IntArray, MapSpec, Trace, UInt8Array, VisionTransformer
+
+MAX_COPIES = 32
 
 
-@dataclass(frozen=True, slots=True)
-class BatchOutput:
-    """What the model said of one batch."""
+class Traced(NamedTuple):
+    """What leaves the graph for one batch."""
 
-    logits: FloatArray
-    """(B, C) float32."""
-    features: FloatArray
-    """(B, D): the class token after the final norm."""
-    densities: dict[str, FloatArray]
-    """By map id, (B, grid rows, grid columns)."""
-    map_sums: dict[str, FloatArray]
-    """By map id, (B,): the raw sums."""
+    logits: tf.Tensor
+    features: tf.Tensor
+    patch_norms: tf.Tensor
+    relevance: Mapping[str, tf.Tensor]
+    weights: Mapping[str, tf.Tensor]
+    """By target, (B, C): the target score is their product with the logits."""
 
 
 class ForwardPass:
     """One model and the maps wanted of it, compiled once for all batch sizes.
+
+    All maps of one target share one forward and one backward pass; `legrad` adds a shallow backward pass per block, and
+    `occlusion` a forward pass per group of patches.
 
     Args:
         model: The loaded model.
         specs: The maps to compute.
 
     Raises:
-        ConfigError: A map starts at a block that the model does not have.
+        ConfigError: An option of a map does not fit the model.
     """
 
     def __init__(self, model: VisionTransformer, specs: Sequence[MapSpec]) -> None:
-        check_layers(specs, model.num_layers)
+        check_options(specs, num_layers=model.num_layers, num_heads=model.num_heads, grid_size=model.grid_size)
         self.model = model
         self._specs = tuple(specs)
-        self._gradient_targets = tuple(
-            dict.fromkeys(spec.target for spec in specs if METHODS[spec.method].is_class_specific)
-        )
-        self._compiled = tf.function(
-            self._trace_and_reduce,
-            input_signature=[
-                tf.TensorSpec((None, *model.image_size, 3), tf.uint8),
-                tf.TensorSpec((None,), tf.int32),
-            ],
-        )
+        images = tf.TensorSpec((None, *model.image_size, 3), tf.uint8)
+        self._compiled = tf.function(self._trace_and_reduce, input_signature=[images, tf.TensorSpec((None,), tf.int32)])
+        self._compiled_logits = tf.function(self._logits_alone, input_signature=[images])
 
-    def __call__(self, images: UInt8Array, labels: IntArray) -> BatchOutput:
+    def __call__(self, images: UInt8Array, labels: IntArray, row_ids: Sequence[str]) -> BatchOutput:
         """Runs one batch.
 
         Args:
             images: RGB, (B, height, width, 3), 0 to 255.
             labels: (B,) indices of the true classes; they only choose the class that a map explains.
+            row_ids: B keys, which seed the noise of the baseline.
         """
-        logits, features, relevance = self._compiled(tf.constant(images), tf.constant(labels, tf.int32))
-        densities, sums = {}, {}
-        for map_id, values in relevance.items():
-            density, sums[map_id] = to_density(values.numpy())
-            densities[map_id] = density.reshape(-1, *self.model.grid_size)
-        return BatchOutput(logits.numpy(), features.numpy(), densities, sums)
-
-    def _trace_and_reduce(
-        self, images: tf.Tensor, labels: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor, dict[str, tf.Tensor]]:
-        inputs = tf.cast(images, tf.float32)
-        if not self._gradient_targets:
-            trace = self.model.trace(inputs)
-            gradients: dict[str, Sequence[tf.Tensor]] = {}
-        else:
-            trace, gradients = self._trace_with_gradients(inputs, labels)
-        relevance = {}
+        traced = Traced(*self._compiled(tf.constant(images), tf.constant(labels, tf.int32)))
+        grid_size = self.model.grid_size
+        densities, sums, signed = {}, {}, {}
         for spec in self._specs:
             method = METHODS[spec.method]
-            relevance[spec.map_id] = method.relevance(trace, gradients.get(spec.target, ()), **spec.options)
-        return tf.cast(trace.logits, tf.float32), tf.cast(trace.features, tf.float32), relevance
+            if method.needs == "nothing":
+                relevance = method.relevance(row_ids, grid_size)
+            elif method.needs == "perturbation":
+                differences = self._perturb(spec, images, traced.weights[spec.target].numpy())
+                signed[spec.map_id] = differences.reshape(-1, *grid_size)
+                relevance = np.maximum(differences, 0)
+            else:
+                relevance = traced.relevance[spec.map_id].numpy()
+            density, sums[spec.map_id] = to_density(relevance)
+            densities[spec.map_id] = density.reshape(-1, *grid_size)
+        norms = traced.patch_norms.numpy().reshape(-1, *grid_size)
+        return BatchOutput(traced.logits.numpy(), traced.features.numpy(), norms, densities, sums, signed)
 
-    def _trace_with_gradients(
-        self, inputs: tf.Tensor, labels: tf.Tensor
-    ) -> tuple[Trace, dict[str, Sequence[tf.Tensor]]]:
+    def logits(self, images: UInt8Array) -> FloatArray:
+        """Logits alone, (n, C), of any number of images (n, height, width, 3), a few at a time."""
+        parts = [images[start : start + MAX_COPIES] for start in range(0, len(images), MAX_COPIES)]
+        return np.concatenate([self._compiled_logits(tf.constant(part)).numpy() for part in parts])
+
+    @property
+    def num_forward_passes(self) -> int:
+        """Forward passes of one image: one, and those of perturbed copies."""
+        rows, columns = self.model.grid_size
+        groups = [
+            int(str(spec.options["group_size"])) for spec in self._specs if METHODS[spec.method].needs == "perturbation"
+        ]
+        return 1 + sum(1 + -(-rows // size) * -(-columns // size) for size in groups)
+
+    def _perturb(self, spec: MapSpec, images: UInt8Array, weights: FloatArray) -> FloatArray:
+        method, grid_size = METHODS[spec.method], self.model.grid_size
+        return np.stack(
+            [
+                method.relevance(image, grid_size, score=lambda copies, w=w: self.logits(copies) @ w, **spec.options)
+                for image, w in zip(images, weights, strict=True)
+            ]
+        )
+
+    def _logits_alone(self, images: tf.Tensor) -> tf.Tensor:
+        return tf.cast(self.model.trace(tf.cast(images, tf.float32)).logits, tf.float32)
+
+    def _trace_and_reduce(self, images: tf.Tensor, labels: tf.Tensor) -> Traced:
+        inputs = tf.cast(images, tf.float32)
         # Variables are not watched (only activations are differentiated), so the input must be, or a frozen model
         # would leave the tape with nothing to follow.
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
-            tape.watch(inputs)
+            if self._targets("gradients", "block_gradients"):
+                tape.watch(inputs)
             trace = self.model.trace(inputs)
             logits = tf.cast(trace.logits, tf.float32)
-            scores = {
-                target: tf.reduce_sum(target_weights(target, logits, labels, self.model.classes) * logits)
-                for target in self._gradient_targets
-            }
-        return trace, {target: tape.gradient(score, trace.attentions) for target, score in scores.items()}
+            weights = {target: target_weights(target, logits, labels, self.model.classes) for target in self._targets()}
+            scores = {target: tf.reduce_sum(weights[target] * logits) for target in self._targets("gradients")}
+            block_scores = {key: self._block_scores(trace, weights[key[0]], key[1]) for key in self._readouts()}
+        gradients = {target: _gradients(tape, score, trace) for target, score in scores.items()}
+        block_gradients = {
+            key: Gradients([tape.gradient(s, a) for s, a in zip(per_block, trace.attentions, strict=True)])
+            for key, per_block in block_scores.items()
+        }
+        relevance = {}
+        for spec in self._specs:
+            method = METHODS[spec.method]
+            if method.needs == "attention":
+                relevance[spec.map_id] = method.relevance(trace, **spec.options)
+            elif method.needs == "gradients":
+                relevance[spec.map_id] = method.relevance(trace, gradients[spec.target], **spec.options)
+            elif method.needs == "block_gradients":
+                key = (spec.target, str(spec.options["readout"]))
+                relevance[spec.map_id] = method.relevance(trace, block_gradients[key], **spec.options)
+        patches = tf.cast(trace.block_outputs[-1], tf.float32)[:, self.model.num_prefix_tokens :]
+        return Traced(logits, tf.cast(trace.features, tf.float32), tf.norm(patches, axis=-1), relevance, weights)
+
+    def _targets(self, *needs: str) -> tuple[str, ...]:
+        """The targets of the class-specific maps, each once; of those with these needs, if any are named."""
+        wanted = needs or ("gradients", "block_gradients", "perturbation")
+        return tuple(dict.fromkeys(spec.target for spec in self._specs if METHODS[spec.method].needs in wanted))
+
+    def _readouts(self) -> tuple[tuple[str, str], ...]:
+        """Target and pooling of every map that reads the score at each block, each once."""
+        pairs = (
+            (spec.target, str(spec.options["readout"]))
+            for spec in self._specs
+            if METHODS[spec.method].needs == "block_gradients"
+        )
+        return tuple(dict.fromkeys(pairs))
+
+    def _block_scores(self, trace: Trace, weights: tf.Tensor, pool: str) -> list[tf.Tensor]:
+        readouts = (tf.cast(self.model.readout(tokens, pool), tf.float32) for tokens in trace.block_outputs)
+        return [tf.reduce_sum(weights * logits) for logits in readouts]
+
+
+def _gradients(tape: tf.GradientTape, score: tf.Tensor, trace: Trace) -> Gradients:
+    *attentions, last_normalized = tape.gradient(score, [*trace.attentions, trace.last_normalized])
+    return Gradients(attentions, last_normalized)

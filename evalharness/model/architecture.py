@@ -100,7 +100,9 @@ def _activation(name: str | None, index: int) -> object:
         return tf.keras.activations.get(name)
     except ValueError as error:
         raise ConfigError(
-            "unknown activation", expected="tfa_gelu, or a Keras activation such as gelu, relu, softmax", got=name,
+            "unknown activation",
+            expected="tfa_gelu, or a Keras activation such as gelu, relu, softmax",
+            got=name,
             where=f"model.head[{index}].activation",
         ) from error
 
@@ -114,8 +116,11 @@ def _call_builder(dotted: str, arguments: dict[str, object]) -> "tf.keras.Model"
         function = getattr(importlib.import_module(module_name), function_name)
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError(
-            "model builder cannot be imported", expected="package.module.function", got=f"{dotted} ({error})",
-            where="model.builder", fix="Run from the folder that holds the package, or install it",
+            "model builder cannot be imported",
+            expected="package.module.function",
+            got=f"{dotted} ({error})",
+            where="model.builder",
+            fix="Run from the folder that holds the package, or install it",
         ) from error
     finally:
         sys.path.pop(0)
@@ -123,9 +128,13 @@ def _call_builder(dotted: str, arguments: dict[str, object]) -> "tf.keras.Model"
         model = function(**arguments)
     except Exception as error:
         raise ModelError(
-            "model builder failed", got=f"{type(error).__name__}: {error}", where=f"model.builder={dotted}",
+            "model builder failed",
+            got=f"{type(error).__name__}: {error}",
+            where=f"model.builder={dotted}",
             fix="Check model.builder_args",
         ) from error
     if not isinstance(model, tf.keras.Model):
-        raise ModelError("model builder returned no Keras model", got=type(model).__name__, where=f"model.builder={dotted}")
+        raise ModelError(
+            "model builder returned no Keras model", got=type(model).__name__, where=f"model.builder={dotted}"
+        )
     return model

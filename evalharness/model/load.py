@@ -46,17 +46,25 @@ def load_model(config: ModelConfig, *, classes: Sequence[str], source: WeightsSo
             for variable, array in pairs:
                 variable.assign(np.asarray(array))
     if backbone.image_size != config.image_size:
-        raise ModelError("model's input has another size", expected=f"{config.image_size} as in model.image_size",
-                         got=backbone.image_size, where="model.image_size")
+        raise ModelError(
+            "model's input has another size",
+            expected=f"{config.image_size} as in model.image_size",
+            got=backbone.image_size,
+            where="model.image_size",
+        )
     traced = TracedModel(model, backbone, preprocessing=config.preprocessing, output=config.output)
     num_outputs = 2 if traced.ending.kind == "sigmoid" else int(model.output_shape[1])
     if num_outputs != len(classes):
-        raise ModelError("model's outputs do not fit the classes", expected=f"{len(classes)} ({', '.join(classes)})",
-                         got=num_outputs, where="model.classes")
+        raise ModelError(
+            "model's outputs do not fit the classes",
+            expected=f"{len(classes)} ({', '.join(classes)})",
+            got=num_outputs,
+            where="model.classes",
+        )
     _check_logits(traced, config.image_size)
     return VisionTransformer(
         trace=traced.trace,
-        head_logits=traced.head_logits,
+        readout=traced.readout,
         predict_probs=traced.predict_probs,
         classes=tuple(classes),
         preprocessing=config.preprocessing,
@@ -97,8 +105,13 @@ def _load_whole(source: WeightsSource) -> "tf.keras.Model":
     from vit_keras import layers
 
     if source.file_format not in ("h5-model", "keras"):
-        raise WeightsError("file holds weights without an architecture", expected="a whole model (.h5 or .keras)",
-                           got=source.file_format, where=source.path, fix="Choose model=custom or a backbone's preset")
+        raise WeightsError(
+            "file holds weights without an architecture",
+            expected="a whole model (.h5 or .keras)",
+            got=source.file_format,
+            where=source.path,
+            fix="Choose model=custom or a backbone's preset",
+        )
     known = (layers.ClassToken, layers.AddPositionEmbs, layers.MultiHeadSelfAttention, layers.TransformerBlock)
     objects = {layer.__name__: layer for layer in known} | {"gelu": tfa.activations.gelu}
     arguments = {"custom_objects": objects, "compile": False}
@@ -107,9 +120,12 @@ def _load_whole(source: WeightsSource) -> "tf.keras.Model":
     try:
         return tf.keras.models.load_model(source.path, **arguments)
     except Exception as error:
-        raise WeightsError("saved model cannot be loaded", got=f"{type(error).__name__}: {str(error).splitlines()[0]}",
-                           where=source.path, fix="Choose model=custom or a backbone's preset, which read its weights alone",
-                           ) from error  # fmt: skip
+        raise WeightsError(
+            "saved model cannot be loaded",
+            got=f"{type(error).__name__}: {str(error).splitlines()[0]}",
+            where=source.path,
+            fix="Choose model=custom or a backbone's preset, which read the weights alone",
+        ) from error
 
 
 def _check_logits(traced: TracedModel, image_size: tuple[int, int]) -> None:
@@ -122,8 +138,12 @@ def _check_logits(traced: TracedModel, image_size: tuple[int, int]) -> None:
     deviation = float(np.max(np.abs(np.asarray(own) - np.asarray(ours)), initial=0.0))
     allowed = MAX_DEVIATION if traced.model.layers[-1].compute_dtype == "float32" else 2.0**-8
     if deviation > allowed:
-        raise ModelError("logits do not give the model's own output", expected=f"a deviation of at most {allowed:g}",
-                         got=f"{deviation:g}", fix="The model's last layer does something that the harness does not know")
+        raise ModelError(
+            "logits do not give the model's own output",
+            expected=f"a deviation of at most {allowed:g}",
+            got=f"{deviation:g}",
+            fix="The model's last layer does something that the harness does not know",
+        )
 
 
 def _architecture(config: ModelConfig, model: "tf.keras.Model", backbone: Backbone) -> dict[str, object]:

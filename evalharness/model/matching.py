@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 MAX_LISTED = 8
-HEAD_HINT = "The head differs: choose model/head=... or list model.head as it was in training"
 
 
 @dataclass
@@ -89,7 +88,7 @@ def _match_head(layers: Sequence["tf.keras.layers.Layer"], stored: StoredWeights
 
 def _match_layer(layer: "tf.keras.layers.Layer", partner: StoredLayer, matching: Matching) -> None:
     # Without names, the order is that of the layer itself, whatever was frozen.
-    ordered = [*layer._trainable_weights, *layer._non_trainable_weights]  # noqa: SLF001
+    ordered = [*layer._trainable_weights, *layer._non_trainable_weights]
     for index, variable in enumerate(ordered):
         key = str(index) if str(index) in partner.arrays else role_of(variable)
         name = f"head layer {layer.name}/{role_of(variable)}"
@@ -109,32 +108,42 @@ def _kind(layer: "tf.keras.layers.Layer") -> str:
 
 def _likely_cause(backbone: Backbone, layers: Sequence["tf.keras.layers.Layer"], stored: StoredWeights) -> str:
     """One sentence on what most likely differs, from the shapes that tell it."""
-    variables = backbone.variables()
-    shapes = {name: tuple(array.shape) for name, array in stored.backbone.items()}
-    expected = {name: tuple(variable.shape) for name, variable in variables.items()}
-    embedding, position = "embedding/kernel", "posembed_input/pos_embedding"
-    if embedding in shapes and shapes[embedding][0] != expected[embedding][0]:
-        return f"Another backbone: the file's patch size is {shapes[embedding][0]}, the model's {expected[embedding][0]}"
-    if embedding in shapes and shapes[embedding][-1] != expected[embedding][-1]:
-        return f"Another backbone: the file's hidden size is {shapes[embedding][-1]}, the model's {expected[embedding][-1]}"
-    if stored.num_layers != len(backbone.blocks):
-        return f"Another backbone: the file has {stored.num_layers} transformer blocks, the model {len(backbone.blocks)}"
-    mlp = "encoderblock_0/Dense_0/kernel"
-    if mlp in shapes and shapes[mlp] != expected[mlp]:
-        return f"Another backbone: the file's mlp_dim is {shapes[mlp][-1]}, the model's {expected[mlp][-1]}"
-    if position in shapes and shapes[position] != expected[position]:
-        return _image_size_cause(shapes[position][1] - 1, backbone)
+    cause = _backbone_cause(backbone, stored)
+    if cause is not None:
+        return cause
     if not stored.head and layers:
         return "The file holds a backbone without a head (before fine-tuning?): use the weights of the whole model"
     columns = _last_columns(stored)
     units = int(layers[-1].variables[-1].shape[-1]) if layers else None
-    kinds = [layer.kind for layer in stored.head]
-    if columns is not None and units is not None and columns != units and Counter(kinds) == Counter(map(_kind, layers)):
+    has_same_kinds = Counter(layer.kind for layer in stored.head) == Counter(map(_kind, layers))
+    if columns is not None and units is not None and columns != units and has_same_kinds:
         return (
             f"The file was trained for {columns} classes, the config has {units}: set model.classes to the "
             f"{columns} names in the order of training"
         )
-    return HEAD_HINT
+    return "The head differs: choose model/head=... or list model.head as it was in training"
+
+
+def _backbone_cause(backbone: Backbone, stored: StoredWeights) -> str | None:
+    expected = {name: tuple(variable.shape) for name, variable in backbone.variables().items()}
+    if stored.num_layers != len(backbone.blocks):
+        return (
+            f"Another backbone: the file has {stored.num_layers} transformer blocks, the model {len(backbone.blocks)}"
+        )
+    telling = (
+        ("patch size", "embedding/kernel", 0),
+        ("hidden size", "embedding/kernel", -1),
+        ("mlp_dim", "encoderblock_0/Dense_0/kernel", -1),
+        ("number of positions", "posembed_input/pos_embedding", 1),
+    )
+    for measure, name, axis in telling:
+        if name not in stored.backbone or stored.backbone[name].shape[axis] == expected[name][axis]:
+            continue
+        got = stored.backbone[name].shape[axis]
+        if measure == "number of positions":
+            return _image_size_cause(got - 1, backbone)
+        return f"Another backbone: the file's {measure} is {got}, the model's {expected[name][axis]}"
+    return None
 
 
 def _image_size_cause(num_patches: int, backbone: Backbone) -> str:

@@ -33,7 +33,8 @@ def probe_preprocessing(model: VisionTransformer, images: UInt8Array, labels: In
     warning = None
     if accuracy[other] - accuracy[model.preprocessing] > LARGE_GAP:
         warning = (
-            f"model.preprocessing={model.preprocessing} scores {accuracy[model.preprocessing]:.1%} on {len(labels)} images, "
+            f"model.preprocessing={model.preprocessing} scores {accuracy[model.preprocessing]:.1%} on {len(labels)} "
+            "images, "
             f"{other} scores {accuracy[other]:.1%}: the weights were probably trained with model.preprocessing={other}"
         )
     return ProbeResult(accuracy["raw"], accuracy["vit"], warning)

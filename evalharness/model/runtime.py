@@ -1,6 +1,5 @@
 """TensorFlow, set up once: silent, deterministic, and sharing a GPU's memory."""
 
-import os
 import warnings
 
 
@@ -12,7 +11,8 @@ def configure_tensorflow(seed: int) -> None:
     Args:
         seed: Of Python's, NumPy's and TensorFlow's generators.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # vit-keras imports pkg_resources, which announces its own.
+    warnings.filterwarnings("ignore", message="pkg_resources is deprecated", category=UserWarning)
     # tensorflow-addons announces its end of life at every import.
     warnings.filterwarnings("ignore", message=r"\s*TensorFlow Addons", category=UserWarning)
     import tensorflow as tf

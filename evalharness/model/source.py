@@ -32,7 +32,9 @@ def resolve_weights(weights: str, *, tracking_uri: str, cache_dir: Path) -> Weig
         path = Path(weights).expanduser()
     if path.is_dir() and (path / "saved_model.pb").exists():
         raise WeightsError(
-            "weights are in a SavedModel folder, which can run code when loaded", got=path, where="model.weights",
+            "weights are in a SavedModel folder, which can run code when loaded",
+            got=path,
+            where="model.weights",
             fix="Save them once with model.save_weights('weights.h5')",
         )
     if not path.is_file():
@@ -61,12 +63,17 @@ def detect_format(path: Path) -> str:
             if "layers" in file:
                 return "weights.h5"
             keys = ", ".join(list(file)[:5]) or "nothing"
-            raise WeightsError("HDF5 file holds no Keras weights", expected="layers of a Keras model", got=keys, where=path)
+            raise WeightsError(
+                "HDF5 file holds no Keras weights", expected="layers of a Keras model", got=keys, where=path
+            )
     except OSError as error:
         if zipfile.is_zipfile(path):
             return _checked_archive(path)
         raise WeightsError(
-            "weights file cannot be read", expected="a Keras .h5 or .keras file", got=_looks_like(path, error), where=path,
+            "weights file cannot be read",
+            expected="a Keras .h5 or .keras file",
+            got=_looks_like(path, error),
+            where=path,
             fix=_cure(path),
         ) from error
 
@@ -114,7 +121,9 @@ def _fetch_artifact(uri: str, tracking_uri: str, cache_dir: Path) -> tuple[Path,
         run_id = _run_of(uri, MlflowClient(tracking_uri))
     except (MlflowException, OSError) as error:
         raise WeightsError(
-            "weights cannot be fetched from MLflow", got=f"{uri}: {str(error).splitlines()[0]}", where="model.weights",
+            "weights cannot be fetched from MLflow",
+            got=f"{uri}: {str(error).splitlines()[0]}",
+            where="model.weights",
             fix="Check the uri and tracking.uri, which names the store that it is looked up in",
         ) from error
     if local.is_file():
@@ -123,7 +132,10 @@ def _fetch_artifact(uri: str, tracking_uri: str, cache_dir: Path) -> tuple[Path,
     if len(found) != 1:
         names = ", ".join(str(path.relative_to(local)) for path in found[:5]) or "none"
         raise WeightsError(
-            "MLflow artifact is a folder", expected="one weights file in it", got=names, where=uri,
+            "MLflow artifact is a folder",
+            expected="one weights file in it",
+            got=names,
+            where=uri,
             fix="Append the file's path to the uri",
         )
     return found[0], run_id

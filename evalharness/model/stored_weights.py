@@ -1,8 +1,8 @@
 """Reads weights files of every layout that Keras 2.15 writes, without deserialising a model.
 
-A legacy `.h5` lists a nested model's weights trainable first, then frozen, so positions inside the backbone mean nothing:
-every weight of the backbone gets a canonical name from its stored name. The layout of `.weights.h5` and `.keras` has no
-names, but numbers the layers of each class in order.
+A legacy `.h5` lists a nested model's weights trainable first, then frozen, so positions inside the backbone mean
+nothing: every weight of the backbone gets a canonical name from its stored name. The layout of `.weights.h5` and
+`.keras` has no names, but numbers the layers of each class in order.
 
 Canonical names: `embedding/kernel`, `class_token/cls`, `posembed_input/pos_embedding`,
 `encoderblock_<n>/<query|key|value|out|Dense_0|Dense_1|LayerNorm_0|LayerNorm_2>/<kernel|bias|gamma|beta>`,
@@ -98,7 +98,7 @@ def _hdf5(source: WeightsSource) -> Iterator[h5py.Group]:
 
 def canonical_name(stored_name: str) -> str | None:
     """The canonical name of a backbone weight, from the name that Keras stored; None for any other weight."""
-    name = stored_name.split(":")[0]
+    name = stored_name.split(":", maxsplit=1)[0]
     block = _BLOCK.search(name)
     if block:
         return f"encoderblock_{int(block[1])}/{block[2]}"
@@ -145,7 +145,8 @@ def _read_numbered(file: h5py.Group) -> StoredWeights:
     if len(stems) > 1:
         raise _two_backbones(file)
     backbone: dict[str, h5py.Dataset] = {}
-    inside, outside = [], []
+    inside: list[StoredLayer] = []
+    outside: list[StoredLayer] = []
     for owner, group in owners.items():
         part = owner.removeprefix(f"{stems[0]}/") if stems and owner.startswith(f"{stems[0]}/") else None
         names = _numbered_backbone_names(part) if part else None

@@ -71,11 +71,13 @@ class TracedModel:
         self.model = model
         self.preprocessing = preprocessing
         self.ending = find_ending(model, output)
-        outputs = [block.output for block in backbone.blocks]
+        *earlier, self._last_block = backbone.blocks
+        outputs = [block.output for block in earlier]
         tokens, attentions = [pair[0] for pair in outputs], [pair[1] for pair in outputs]
+        self._up_to_last = tf.keras.Model(backbone.model.input, [self._last_block.input, *tokens, *attentions])
+        self._num_earlier = len(earlier)
+        self._encoder_norm = backbone.encoder_norm
         token = backbone.extract_token.output
-        self._inside = tf.keras.Model(backbone.model.input, [token, *tokens, *attentions])
-        self._num_layers = len(backbone.blocks)
         self._before: tf.keras.Model | None = None
         if backbone.model is model:
             self._heads = [_between(token, self.ending.layer.input)]
@@ -93,12 +95,31 @@ class TracedModel:
         values = preprocess(images, self.preprocessing)
         if self._before is not None:
             values = self._before(values, training=False)
-        features, *rest = self._inside(values, training=False)
-        logits = self.head_logits(features)
-        return Trace(logits, features, tuple(rest[self._num_layers :]), tuple(rest[: self._num_layers]))
+        inputs, *rest = self._up_to_last(values, training=False)
+        normalized = self._last_block.layernorm1(inputs)
+        tokens, attention = replay_block(self._last_block, inputs, normalized)
+        features = self._encoder_norm(tokens)[:, 0]
+        return Trace(
+            logits=self._head_logits(features),
+            features=features,
+            attentions=(*rest[self._num_earlier :], attention),
+            block_outputs=(*rest[: self._num_earlier], tokens),
+            last_normalized=normalized,
+        )
 
-    def head_logits(self, features: "tf.Tensor") -> "tf.Tensor":
-        """Logits (B, C) of a class token after the final norm, (B, D)."""
+    def readout(self, tokens: "tf.Tensor", pool: str) -> "tf.Tensor":
+        """Logits (B, C) of the head on any block's output.
+
+        Args:
+            tokens: (B, T, D), before the final norm.
+            pool: `cls` reads the class token, `mean` the mean of all tokens.
+        """
+        import tensorflow as tf
+
+        normalized = self._encoder_norm(tokens)
+        return self._head_logits(normalized[:, 0] if pool == "cls" else tf.reduce_mean(normalized, axis=1))
+
+    def _head_logits(self, features: "tf.Tensor") -> "tf.Tensor":
         values = features
         for part in self._heads:
             if part is not None:
@@ -109,6 +130,24 @@ class TracedModel:
         """The model's own output as class probabilities (B, C), from images as for `trace`."""
         inputs = preprocess(images, preprocessing or self.preprocessing)
         return self.ending.probs(self.model(inputs, training=False))
+
+
+def replay_block(
+    block: "tf.keras.layers.Layer", inputs: "tf.Tensor", normalized: "tf.Tensor"
+) -> tuple["tf.Tensor", "tf.Tensor"]:
+    """A vit-keras transformer block from its sublayers, so that a gradient can stop at its first norm's output.
+
+    Args:
+        block: The block.
+        inputs: (B, T, D).
+        normalized: `block.layernorm1(inputs)`.
+
+    Returns:
+        The block's output (B, T, D) and attention (B, H, T, T), as the block itself gives them without dropout.
+    """
+    attended, attention = block.att(normalized)
+    tokens = attended + inputs
+    return tokens + block.mlpblock(block.layernorm2(tokens), training=False), attention
 
 
 def find_ending(model: "tf.keras.Model", output: str) -> Ending:
@@ -125,8 +164,9 @@ def find_ending(model: "tf.keras.Model", output: str) -> Ending:
     activation = getattr(layer, "activation", None)
     name = "softmax" if isinstance(layer, tf.keras.layers.Softmax) else getattr(activation, "__name__", None)
     if not isinstance(layer, tf.keras.layers.Dense | tf.keras.layers.Activation | tf.keras.layers.Softmax):
-        raise ModelError("model's last layer is not understood", expected=OUTPUT_KINDS,
-                         got=f"{type(layer).__name__} {layer.name!r}")
+        raise ModelError(
+            "model's last layer is not understood", expected=OUTPUT_KINDS, got=f"{type(layer).__name__} {layer.name!r}"
+        )
     if name == "sigmoid" and width[1] > 1:
         raise ModelError(
             "model gives several labels per image", expected="one label per image: " + OUTPUT_KINDS,
@@ -135,14 +175,23 @@ def find_ending(model: "tf.keras.Model", output: str) -> Ending:
     if name == "softmax" and width[1] == 1:
         raise ModelError("softmax over one output is always 1", expected=OUTPUT_KINDS, got=f"layer {layer.name!r}")
     if name == "linear" and output != "logits":
-        raise ModelError("model ends without an activation", expected=OUTPUT_KINDS, got=f"linear layer {layer.name!r}",
-                         fix="If its outputs are logits, set model.output=logits")
+        raise ModelError(
+            "model ends without an activation",
+            expected=OUTPUT_KINDS,
+            got=f"linear layer {layer.name!r}",
+            fix="If its outputs are logits, set model.output=logits",
+        )
     if name in ("softmax", "sigmoid") and output == "logits":
-        raise ModelError("model.output=logits does not fit", expected="a linear last layer", got=f"{name} in layer "
-                         f"{layer.name!r}", fix="Leave model.output=auto")
+        raise ModelError(
+            "model.output=logits does not fit",
+            expected="a linear last layer",
+            got=f"{name} in layer {layer.name!r}",
+            fix="Leave model.output=auto",
+        )
     if name not in ("softmax", "sigmoid", "linear"):
-        raise ModelError("model's last activation is not understood", expected=OUTPUT_KINDS,
-                         got=f"{name} in layer {layer.name!r}")
+        raise ModelError(
+            "model's last activation is not understood", expected=OUTPUT_KINDS, got=f"{name} in layer {layer.name!r}"
+        )
     return Ending("logits" if name == "linear" else name, layer)
 
 
@@ -163,6 +212,8 @@ def _call_of(layer: "tf.keras.Model", end: "tf.Tensor") -> tuple["tf.Tensor", "t
             continue
         return layer.get_input_at(index), output
     raise ModelError(
-        "model's end does not depend on the backbone's output alone", expected="backbone, then a head on its class token",
-        got=f"a last layer that {layer.name!r} does not lead to", where="model.builder",
-    )  # fmt: skip
+        "model's end does not depend on the backbone's output alone",
+        expected="backbone, then a head on its class token",
+        got=f"a last layer that {layer.name!r} does not lead to",
+        where="model.builder",
+    )

@@ -33,14 +33,20 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         state = "an unfinished evaluation" if (folder / "recipe.json").is_file() else "no results"
         raise ResultsError(
-            "results cannot be read", expected=f"a folder with {MANIFEST}", got=state, where=folder,
+            "results cannot be read",
+            expected=f"a folder with {MANIFEST}",
+            got=state,
+            where=folder,
             fix="Repeat the evaluation with the same settings: it continues where it stopped",
         )
     manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     if manifest.get("schema_version") != SCHEMA_VERSION:
         raise ResultsError(
-            "results are of another version", expected=f"schema {SCHEMA_VERSION}", got=manifest.get("schema_version"),
-            where=path, fix="Evaluate again, or use the version of evalharness that wrote them",
+            "results are of another version",
+            expected=f"schema {SCHEMA_VERSION}",
+            got=manifest.get("schema_version"),
+            where=path,
+            fix="Evaluate again, or use the version of evalharness that wrote them",
         )
     return manifest
 

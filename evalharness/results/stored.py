@@ -68,6 +68,12 @@ class StoredResult:
         features: FloatArray = np.load(self.folder / "features.npy", mmap_mode="r")
         return features
 
+    @cached_property
+    def patch_norms(self) -> FloatArray:
+        """(rows, grid rows, grid columns) float16: norms of the patch tokens at the last block's output."""
+        norms: FloatArray = np.load(self.folder / "patch_norms.npy", mmap_mode="r")
+        return norms
+
     def maps(self, map_id: str) -> FloatArray:
         """All densities of one map, (rows, grid rows, grid columns) float16, in the order of `samples`.
 
@@ -104,8 +110,9 @@ class StoredResult:
         try:
             return self._positions[row_id]
         except KeyError as error:
-            raise ResultsError("no such image in the results", got=row_id, where=self.folder,
-                               fix="`result.samples.row_id` lists them") from error
+            raise ResultsError(
+                "no such image in the results", got=row_id, where=self.folder, fix="`result.samples.row_id` lists them"
+            ) from error
 
     @cached_property
     def _positions(self) -> dict[str, int]:

@@ -8,26 +8,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
 from numpy.lib.format import open_memmap
 
+from evalharness.attention import METHODS
 from evalharness.errors import ResultsError
-from evalharness.records import FloatArray, IntArray, MapSpec, VisionTransformer
+from evalharness.records import BatchOutput, FloatArray, IntArray, MapSpec, VisionTransformer
 from evalharness.results.manifest import MANIFEST, write_json
 
 PENDING, DONE, FAILED = 0, 1, 2
-
-
-class RowOutput(Protocol):
-    """What the writer stores of a batch of rows."""
-
-    logits: FloatArray
-    features: FloatArray
-    densities: dict[str, FloatArray]
-    map_sums: dict[str, FloatArray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +31,15 @@ class ArrayLayout:
     hidden_size: int
     grid_size: tuple[int, int]
     map_ids: tuple[str, ...]
+    signed_ids: tuple[str, ...] = ()
+    """Maps whose values are kept with their sign as well."""
 
     @classmethod
     def of(cls, model: VisionTransformer, *, num_rows: int, specs: Sequence[MapSpec]) -> "ArrayLayout":
         """The layout of one model's results."""
-        return cls(num_rows, len(model.classes), model.hidden_size, model.grid_size, tuple(s.map_id for s in specs))
+        map_ids = tuple(spec.map_id for spec in specs)
+        signed_ids = tuple(spec.map_id for spec in specs if METHODS[spec.method].needs == "perturbation")
+        return cls(num_rows, len(model.classes), model.hidden_size, model.grid_size, map_ids, signed_ids)
 
     def arrays(self) -> dict[str, tuple[tuple[int, ...], type]]:
         """Shape and type of every array, by its path in the folder."""
@@ -51,8 +47,10 @@ class ArrayLayout:
         return {
             "logits.npy": ((rows, self.num_classes), np.float32),
             "features.npy": ((rows, self.hidden_size), np.float16),
+            "patch_norms.npy": ((rows, *self.grid_size), np.float16),
             **{f"maps/{map_id}.npy": ((rows, *self.grid_size), np.float16) for map_id in self.map_ids},
             **{f"maps/{map_id}.sum.npy": ((rows,), np.float64) for map_id in self.map_ids},
+            **{f"maps/{map_id}.signed.npy": ((rows, *self.grid_size), np.float32) for map_id in self.signed_ids},
             "done.npy": ((rows,), np.uint8),
         }
 
@@ -90,19 +88,27 @@ class ResultsWriter:
                 arrays["done.npy"][arrays["done.npy"] == FAILED] = PENDING
                 yield cls(folder, layout, arrays, num_resumed=num_resumed)
         except Timeout as error:
-            raise ResultsError("results folder is in use by another evaluation", where=folder,
-                               fix="Wait for it, or set another output_dir") from error
+            raise ResultsError(
+                "results folder is in use by another evaluation",
+                where=folder,
+                fix="Wait for it, or set another output_dir",
+            ) from error
 
     def pending(self) -> IntArray:
         """Positions of the rows that are not finished."""
         return np.flatnonzero(self._arrays["done.npy"] == PENDING)
 
-    def write(self, positions: IntArray, output: RowOutput) -> None:
+    def write(self, positions: IntArray, output: BatchOutput) -> None:
         """Stores a batch; once this returns the rows survive the end of the process."""
-        rows: dict[str, FloatArray] = {"logits.npy": output.logits, "features.npy": output.features}
+        rows: dict[str, FloatArray] = {
+            "logits.npy": output.logits,
+            "features.npy": output.features,
+            "patch_norms.npy": output.patch_norms,
+        }
         for map_id, density in output.densities.items():
             rows[f"maps/{map_id}.npy"] = density
             rows[f"maps/{map_id}.sum.npy"] = output.map_sums[map_id]
+        rows |= {f"maps/{map_id}.signed.npy": values for map_id, values in output.signed.items()}
         for name, values in rows.items():
             self._arrays[name][positions] = values
             self._arrays[name].flush()
@@ -164,14 +170,21 @@ def _prepare(folder: Path, fingerprint: str, *, resume: bool) -> bool:
     if not recipe.is_file():
         strangers = sorted(path.name for path in folder.iterdir())
         if strangers:
-            raise ResultsError("output_dir is not a results folder", expected="an empty or new folder",
-                               got=f"{len(strangers)} entries such as {strangers[0]}", where=folder,
-                               fix="Choose another output_dir")
+            raise ResultsError(
+                "output_dir is not a results folder",
+                expected="an empty or new folder",
+                got=f"{len(strangers)} entries such as {strangers[0]}",
+                where=folder,
+                fix="Choose another output_dir",
+            )
         return False
     is_same = json.loads(recipe.read_text(encoding="utf-8"))["fingerprint"] == fingerprint
     if not is_same and (folder / MANIFEST).exists():
-        raise ResultsError("output_dir holds the results of another recipe", where=folder,
-                           fix="Choose another output_dir, or remove the folder")
+        raise ResultsError(
+            "output_dir holds the results of another recipe",
+            where=folder,
+            fix="Choose another output_dir, or remove the folder",
+        )
     if is_same and resume and not (folder / MANIFEST).exists():
         return True
     # The manifest goes first, so that a half-removed folder never looks complete.
@@ -198,18 +211,21 @@ def _allocate(folder: Path, layout: ArrayLayout) -> None:
         path = folder / name
         path.parent.mkdir(exist_ok=True)
         try:
-            open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+            open_memmap(path, mode="w+", dtype=dtype, shape=shape)  # type: ignore[no-untyped-call]
             _reserve(path)
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
             needed = sum(int(np.prod(shape)) * np.dtype(dtype).itemsize for shape, dtype in layout.arrays().values())
-            raise ResultsError("disk is full", expected=f"{needed / 1e6:.0f} MB free for results", where=folder,
-                               fix="Make room, or set output_dir to another disk") from error
+            raise ResultsError(
+                "disk is full",
+                expected=f"{needed / 1e6:.0f} MB free for results",
+                where=folder,
+                fix="Make room, or set output_dir to another disk",
+            ) from error
 
 
 def _reserve(path: Path) -> None:
     if hasattr(os, "posix_fallocate"):
         with path.open("r+b") as file:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
-

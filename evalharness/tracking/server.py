@@ -141,7 +141,7 @@ def _server(store: Store, runs_dir: Path, host: str, port: int) -> Iterator[_Ser
     # The URI goes by the environment: it may hold a password, and command lines are public.
     environment = {**os.environ, **SERVER_SETTINGS, "MLFLOW_BACKEND_STORE_URI": store.uri}
     with TemporaryFile() as output:
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(
             command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
         try:

@@ -1,15 +1,11 @@
 """The command line as a user meets it: subprocesses, exit codes, one readable message for each mistake."""
 
-import os
 import subprocess
 import sys
-import time
 
-import h5py
 import mlflow
-import pandas as pd
 import pytest
-from conftest import build_tiny_model, write_photos
+from conftest import build_tiny_model
 
 from evalharness.config.compose import overrides_from
 

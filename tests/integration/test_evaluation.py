@@ -114,9 +114,7 @@ def test_each_image_passes_forward_once_for_prediction_and_all_maps(tiny_run, tm
 @pytest.mark.parametrize("batch_size", [1, 7, 40])
 def test_batch_size_changes_nothing(finished, tiny_run, tmp_path, batch_size):
     result, _ = finished
-    other = evalharness.evaluate(
-        tiny_run.overrides(tmp_path, attention__methods=ALL_METHODS, batch_size=batch_size)
-    )
+    other = evalharness.evaluate(tiny_run.overrides(tmp_path, attention__methods=ALL_METHODS, batch_size=batch_size))
     np.testing.assert_allclose(other.logits, result.logits, atol=2e-5)
     for map_id in ALL_METHODS:
         np.testing.assert_allclose(other.maps(map_id), result.maps(map_id), atol=4e-3)
@@ -127,7 +125,9 @@ def test_the_order_of_rows_changes_nothing_but_the_order(finished, tiny_run, tmp
     rows = pd.read_csv(tiny_run.csv, dtype=str).iloc[::-1]
     rows.to_csv(tmp_path / "reversed.csv", index=False)
     values = tiny_run.overrides(
-        tmp_path, attention__methods=ALL_METHODS, dataset__csv=str(tmp_path / "reversed.csv"),
+        tmp_path,
+        attention__methods=ALL_METHODS,
+        dataset__csv=str(tmp_path / "reversed.csv"),
         dataset__root=str(tiny_run.root),
     )
     other = evalharness.evaluate(values)
@@ -177,7 +177,9 @@ def test_a_killed_evaluation_continues_where_it_stopped(finished, tiny_run, tmp_
     stored = 0
     while stored < 5 and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.05)
-        stored = sum(int(np.load(path).sum()) for path in tmp_path.glob("results/*/done.npy") if path.stat().st_size > 128)
+        stored = sum(
+            int(np.load(path).sum()) for path in tmp_path.glob("results/*/done.npy") if path.stat().st_size > 128
+        )
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert 5 <= stored < 40

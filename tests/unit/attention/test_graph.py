@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from vit_keras import layers, vit
 
-from evalharness.attention import METHODS, target_weights
+from evalharness.attention import METHODS, Gradients, target_weights
 from evalharness.attention.graph import grad_attention, last_attention, rollout
 from evalharness.records import Trace
 
@@ -13,7 +13,7 @@ from evalharness.records import Trace
 def make_trace(attentions) -> Trace:
     """A trace that holds attention only."""
     tensors = tuple(tf.constant(attention, tf.float32) for attention in attentions)
-    return Trace(tf.zeros([len(attentions[0]), 2]), tf.zeros([len(attentions[0]), 4]), tensors, ())
+    return Trace(tf.zeros([len(attentions[0]), 2]), tf.zeros([len(attentions[0]), 4]), tensors, (), None)
 
 
 # Two blocks, one head, a class token and two patches. Worked on paper below.
@@ -24,17 +24,17 @@ SECOND = [[0.2, 0.6, 0.2], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4]]
 def test_rollout_by_hand():
     # (A + I) / 2: class rows (0.75, 0.125, 0.125) and (0.6, 0.3, 0.1); row 1 of the first is (0, 1, 0), row 2 is
     # (0, 0.25, 0.75). R[cls] = 0.6 (0.75, 0.125, 0.125) + 0.3 (0, 1, 0) + 0.1 (0, 0.25, 0.75) = (0.45, 0.4, 0.15).
-    values = rollout(make_trace([[[FIRST]], [[SECOND]]]), ()).numpy()
+    values = rollout(make_trace([[[FIRST]], [[SECOND]]])).numpy()
     np.testing.assert_allclose(values, [[0.4, 0.15]], atol=1e-7)
 
 
 def test_rollout_from_a_later_block_by_hand():
-    np.testing.assert_allclose(rollout(make_trace([[[FIRST]], [[SECOND]]]), (), start_layer=1), [[0.3, 0.1]], atol=1e-7)
+    np.testing.assert_allclose(rollout(make_trace([[[FIRST]], [[SECOND]]]), start_layer=1), [[0.3, 0.1]], atol=1e-7)
 
 
 def test_last_attention_by_hand():
     heads = [[SECOND, FIRST]]
-    np.testing.assert_allclose(last_attention(make_trace([heads]), ()), [[0.425, 0.225]], atol=1e-7)
+    np.testing.assert_allclose(last_attention(make_trace([heads])), [[0.425, 0.225]], atol=1e-7)
 
 
 def test_grad_attention_by_hand():
@@ -45,7 +45,7 @@ def test_grad_attention_by_hand():
     #   = (1.65, 0.275 + 0.6 + 0.05, 0.275 + 0 + 0.15) = (1.65, 0.925, 0.425).
     trace = make_trace([[[FIRST, FIRST]], [[SECOND, SECOND]]])
     one = np.ones((3, 3))
-    gradients = [tf.constant([[one, one]], tf.float32), tf.constant([[one, -one]], tf.float32)]
+    gradients = Gradients([tf.constant([[one, one]], tf.float32), tf.constant([[one, -one]], tf.float32)])
     np.testing.assert_allclose(grad_attention(trace, gradients), [[0.925, 0.425]], atol=1e-6)
     np.testing.assert_allclose(grad_attention(trace, gradients, start_layer=1), [[0.3, 0.1]], atol=1e-7)
 
@@ -86,8 +86,16 @@ class TinyViT:
         tf.keras.backend.set_floatx("float64")
         tf.keras.utils.set_random_seed(7)
         self.model = vit.build_model(
-            image_size=image_size, patch_size=4, num_layers=3, hidden_size=8, num_heads=2, mlp_dim=12, name="tiny",
-            classes=3, include_top=True, activation="linear",
+            image_size=image_size,
+            patch_size=4,
+            num_layers=3,
+            hidden_size=8,
+            num_heads=2,
+            mlp_dim=12,
+            name="tiny",
+            classes=3,
+            include_top=True,
+            activation="linear",
         )
         for variable in self.model.trainable_variables:
             # Large enough for attention that differs between tokens.
@@ -135,7 +143,7 @@ def test_grad_attention_of_a_real_vit_from_finite_differences(tiny):
         np.testing.assert_allclose(gradients[block], derivative, atol=1e-7)
         weighted = np.maximum(derivative * attention.numpy(), 0).mean(axis=1)
         relevance = relevance + weighted @ relevance
-    values = grad_attention(Trace(logits, None, attentions, ()), gradients)
+    values = grad_attention(Trace(logits, None, attentions, (), None), Gradients(gradients))
     np.testing.assert_allclose(values, relevance[:, 0, 1:], rtol=1e-5)
     assert values.numpy().std() > 0
 
@@ -146,18 +154,24 @@ def test_rollout_of_a_real_vit_from_full_products(tiny):
     for attention in attentions:
         mean = attention.numpy().mean(axis=1)
         product = (mean + np.eye(mean.shape[-1])) / 2 @ product
-    np.testing.assert_allclose(rollout(Trace(None, None, attentions, ()), ()), product[:, 0, 1:], rtol=1e-5)
+    np.testing.assert_allclose(rollout(Trace(None, None, attentions, (), None)), product[:, 0, 1:], rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", ["grad_attention", "rollout", "last_attention", "legrad"])
 def test_maps_are_non_negative_finite_and_blind_to_the_order_of_heads(tiny, name):
     logits, attentions, gradients = traced_gradients(tiny, 2)
     for attention in attentions:
         np.testing.assert_allclose(attention.numpy().sum(axis=-1), 1, atol=1e-12)
-    values = METHODS[name].relevance(Trace(logits, None, attentions, ()), gradients).numpy()
+
+    def relevance(order):
+        trace = Trace(logits, None, [attention[:, ::order] for attention in attentions], (), None)
+        given = (
+            [] if METHODS[name].needs == "attention" else [Gradients([gradient[:, ::order] for gradient in gradients])]
+        )
+        return METHODS[name].relevance(trace, *given).numpy()
+
+    values = relevance(1)
     assert values.shape == (2, 3)
     assert np.isfinite(values).all()
     assert (values >= 0).all()
-    reversed_heads = Trace(logits, None, [attention[:, ::-1] for attention in attentions], ())
-    flipped = METHODS[name].relevance(reversed_heads, [gradient[:, ::-1] for gradient in gradients]).numpy()
-    np.testing.assert_allclose(flipped, values, rtol=1e-5)
+    np.testing.assert_allclose(relevance(-1), values, rtol=1e-5)

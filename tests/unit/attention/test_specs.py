@@ -2,7 +2,7 @@
 
 import pytest
 
-from evalharness.attention import check_layers, map_specs
+from evalharness.attention import check_options, map_specs
 from evalharness.config.schema import AttentionConfig
 from evalharness.errors import ConfigError
 
@@ -46,6 +46,6 @@ def test_mistakes_are_told(methods, target, message):
 
 def test_layers_are_checked_against_the_model():
     late = specs([{"method": "rollout", "name": "late", "options": {"start_layer": 3}}])
-    check_layers(late, 4)
+    check_options(late, num_layers=4, num_heads=2, grid_size=(4, 4))
     with pytest.raises(ConfigError, match="expected 0 to 2, got 3"):
-        check_layers(late, 3)
+        check_options(late, num_layers=3, num_heads=2, grid_size=(4, 4))

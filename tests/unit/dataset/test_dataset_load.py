@@ -235,7 +235,7 @@ class TestPaths:
     def test_absolute_path_needs_the_whole_file_system(self, bench):
         photo = bench.photo("a.png")
         csv = bench.csv((str(photo), "x"))
-        with pytest.raises(DatasetError, match="the path is absolute, which needs dataset.root=/"):
+        with pytest.raises(DatasetError, match=r"the path is absolute, which needs dataset\.root=/"):
             bench.load(csv)
         dataset = bench.load(csv, root="/")
         assert (dataset.samples[0].path, dataset.samples[0].row_id) == (photo, str(photo))

@@ -306,7 +306,7 @@ class TestCache:
 
     @pytest.mark.parametrize("damage", ["text", "half", "zeros", "other version"])
     def test_a_damaged_cache_is_rebuilt(self, bench, csv, reads, damage, monkeypatch):
-        monkeypatch.setattr(console, "warn", lambda message: pytest.fail(message))
+        monkeypatch.setattr(console, "warn", pytest.fail)
         first = bench.load(csv)
         file = bench.folder / "runs/cache" / FILE_NAME
         content = file.read_bytes()
@@ -383,7 +383,7 @@ def test_progress_counts_each_file_once(bench, monkeypatch):
     @contextmanager
     def record(description, total):
         shown.append((description, total))
-        yield lambda count: shown.append(count)
+        yield shown.append
 
     monkeypatch.setattr(console, "progress_bar", record)
     for name in ("a.png", "b.png"):
@@ -398,7 +398,7 @@ def test_damaged_files_never_escape_as_other_exceptions(bench):
     config = bench.config(exif="apply")
     exif = Image.Exif()
     exif[0x0112] = 6
-    outcomes = {True: 0, False: 0}
+    num_read, reasons = 0, []
     for suffix in ("jpg", "png", "webp", "bmp", "tif", "gif", "ppm", "jp2", "avif"):
         options = {"exif": exif} if suffix in {"jpg", "png", "webp", "tif"} else {}
         content = bench.photo(f"a.{suffix}", size=(40, 30), **options).read_bytes()
@@ -414,8 +414,10 @@ def test_damaged_files_never_escape_as_other_exceptions(bench):
                     warnings.simplefilter("ignore")
                     inspect_file(path, config)
                     load_image(path, image_size=(8, 8), config=config)
-                outcomes[True] += 1
             except ImageError as error:
-                assert error.reason
-                outcomes[False] += 1
-    assert min(outcomes.values()) > 50
+                reasons.append(error.reason)
+            else:
+                num_read += 1
+    assert num_read > 50
+    assert len(reasons) > 50
+    assert all(reasons)

@@ -27,6 +27,8 @@ class Rows:
         values = np.array(self.rows, np.float32)
         self.logits = np.repeat(values[:, None], 3, axis=1)
         self.features = np.repeat(values[:, None], 4, axis=1)
+        self.patch_norms = np.ones((len(values), 2, 3))
+        self.signed = {}
         self.densities = {"rollout": np.tile(values[:, None, None], (1, 2, 3))}
         self.map_sums = {"rollout": values.astype(np.float64)}
 
@@ -41,7 +43,7 @@ def finish(writer):
 
 def test_an_interrupted_evaluation_continues_with_the_rows_that_are_missing(tmp_path):
     folder = tmp_path / "results"
-    with pytest.raises(KeyboardInterrupt), open_writer(folder) as writer:
+    with pytest.raises(KeyboardInterrupt), open_writer(folder) as writer:  # noqa: PT012
         writer.write(np.array([0, 2]), Rows([0, 2]))
         raise KeyboardInterrupt
     assert not holds_results(folder, "a")
@@ -150,4 +152,3 @@ def test_fingerprints_ignore_order_and_notice_values():
     assert fingerprint({"a": 1, "b": [1, 2]}) != fingerprint({"a": 1, "b": [2, 1]})
     with pytest.raises(ValueError, match="JSON"):
         fingerprint({"a": float("nan")})
-
