@@ -10,6 +10,7 @@ Importing the package imports no TensorFlow, MLflow or matplotlib; the first eva
 """
 
 import os
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ __all__ = ["Result", "__version__", "evaluate"]
 
 def __getattr__(name: str) -> object:
     if name in ("Result", "evaluate"):
-        from evalharness import api
-
-        return getattr(api, name)
+        # By name, since everything below imports this module and nothing below may import the API.
+        return getattr(import_module("evalharness.api"), name)
     raise AttributeError(f"module 'evalharness' has no attribute {name!r}")

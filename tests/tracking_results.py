@@ -21,7 +21,7 @@ from evalharness.records import (
     VisionTransformer,
     WeightsSource,
 )
-from evalharness.results import Settlement, build_manifest, build_recipe, samples_table, write_tables
+from evalharness.results import Settlement, build_manifest, build_recipe, model_facts, samples_table, write_tables
 from evalharness.results.manifest import write_json
 from evalharness.slugs import slug
 
@@ -72,10 +72,12 @@ def write_results(
         config=config,
         recipe=recipe,
         dataset=dataset,
-        model=_model(source, classes),
+        source=source,
+        facts=model_facts(_model(source, classes)),
         evaluation=evaluation,
         settled=Settlement(np.arange(num_rows), ()),
         measures=measures | {"time/predict_s": 2.5, "throughput/images_per_s": num_rows / 2.5},
+        findings={"trust": [], "broken_gates": []},
         warnings=list(warnings),
     )
     write_json(folder / "manifest.json", manifest)
@@ -112,7 +114,7 @@ def _config(weights, dataset_name, classes, map_ids):
 
 def _model(source, classes):
     return VisionTransformer(
-        trace=None, predict_probs=None, classes=tuple(classes), preprocessing="raw", image_size=(32, 32),
+        trace=None, readout=None, predict_probs=None, classes=tuple(classes), preprocessing="raw", image_size=(32, 32),
         patch_size=8, num_layers=2, num_heads=2, hidden_size=16, weights=source, backbone_sha256="b" * 64,
         architecture={"backbone": "vit_b16"}, device="CPU",
     )  # fmt: skip

@@ -116,9 +116,11 @@ def _evaluate(composed: "DictConfig", *, number: int, overrides: tuple[str, ...]
     logged = run_evaluation(config)
     print_summary(logged)
     headline = {name: logged.result.metrics[name] for name in ("accuracy", "macro_f1", "ece")}
+    broken = logged.result.manifest["findings"]["broken_gates"]
     return JobOutcome(
         number,
         overrides,
+        exit_code=3 if broken else 0,
         results=str(logged.result.folder),
         run_id=logged.run_id,
         run_name=logged.result.manifest["name"],

@@ -1,7 +1,7 @@
 """The tables that end a command."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
@@ -31,6 +31,7 @@ def print_summary(logged: "LoggedRun") -> None:
             interval = "undefined" if low is None or high is None else f"{low:.4f} to {high:.4f}"
             table.add_row(name, f"{metrics[name]:.4f}", interval)
     console.print(table)
+    print_trust(manifest)
     speed = metrics.get("throughput/images_per_s")
     lines = {
         "speed": f"{speed:.1f} images/s, prediction and {', '.join(logged.result.map_ids) or 'no'} maps"
@@ -43,6 +44,30 @@ def print_summary(logged: "LoggedRun") -> None:
     for label, text in lines.items():
         if text:
             console.print(f"{label + ':':<12}{text}", soft_wrap=True, markup=False)
+    for text in manifest["findings"]["broken_gates"]:
+        console.print(f"gate does not hold: {text}", style="red", soft_wrap=True, markup=False)
+
+
+def print_trust(manifest: Mapping[str, Any]) -> None:
+    """Which maps can be believed, if that was measured."""
+    entries = manifest["findings"]["trust"]
+    if not entries:
+        return
+    table = Table(title=f"can the maps be believed? ({entries[0]['num_images']} images)", title_justify="left")
+    for heading in ("map", "deletion", "insertion", "faithfulness", "SaCo", "same under random head", "verdict"):
+        table.add_column(heading, justify="left" if heading in ("map", "verdict") else "right")
+    for entry in entries:
+        values = {name: interval["value"] for name, interval in entry["measures"].items()}
+        cells = [values["deletion_mean"], values["insertion_mean"], None, values["saco"], values["head_similarity"]]
+        texts = ["-" if value is None else f"{value:.3f}" for value in cells]
+        texts[2] = _with_interval(entry["measures"]["faithfulness"])
+        table.add_row(entry["map_id"], *texts, entry["verdict"])
+    console.print(table)
+
+
+def _with_interval(interval: Mapping[str, float | None]) -> str:
+    value, low, high = (interval[key] for key in ("value", "ci_low", "ci_high"))
+    return "-" if value is None else f"{value:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def print_sweep(outcomes: Sequence["JobOutcome"]) -> int:

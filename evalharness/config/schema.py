@@ -173,12 +173,31 @@ class TrackingConfig(Frozen):
     sweep_command: str | None = None
 
 
+class FaithfulnessConfig(Frozen):
+    """`faithfulness`: which maps can be believed, measured on some of the images."""
+
+    num_images: int = Field(0, ge=0, description="Seeded, the classes taking turns; 0: not measured.")
+    num_steps: int = Field(8, ge=2, le=64, description="Steps of deletion and insertion, groups of SaCo.")
+    num_random_heads: int = Field(3, ge=1, le=20)
+    max_head_similarity: float = Field(
+        0.9, gt=0, le=1, description="A map notices the head if its rank correlation under a random one is below this."
+    )
+
+
+class GateConfig(Frozen):
+    """`gate`: what must hold, or the command ends with exit code 3."""
+
+    attention: bool = Field(default=False, description="The first map can be trusted; needs `faithfulness.num_images`.")
+
+
 class RunConfig(Frozen):
     """One evaluation."""
 
     model: ModelConfig
     dataset: DatasetConfig
     attention: AttentionConfig
+    faithfulness: FaithfulnessConfig = FaithfulnessConfig()
+    gate: GateConfig = GateConfig()
     report: ReportConfig = ReportConfig()
     bootstrap: BootstrapConfig = BootstrapConfig()
     tracking: TrackingConfig = TrackingConfig()

@@ -1,6 +1,7 @@
 """Inference: prediction and attention of every image from one forward pass."""
 
+from evalharness.inference.faithfulness import Subset, measure_faithfulness
 from evalharness.inference.forward import ForwardPass
 from evalharness.inference.loop import PredictionSink, run_inference
 
-__all__ = ["ForwardPass", "PredictionSink", "run_inference"]
+__all__ = ["ForwardPass", "PredictionSink", "Subset", "measure_faithfulness", "run_inference"]

@@ -77,6 +77,11 @@ class ForwardPass:
         return np.concatenate([self._compiled_logits(tf.constant(part)).numpy() for part in parts])
 
     @property
+    def map_ids(self) -> tuple[str, ...]:
+        """The maps, in the order of the specs."""
+        return tuple(spec.map_id for spec in self._specs)
+
+    @property
     def num_forward_passes(self) -> int:
         """Forward passes of one image: one, and those of perturbed copies."""
         rows, columns = self.model.grid_size

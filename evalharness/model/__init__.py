@@ -3,6 +3,7 @@
 from evalharness.model.architecture import build_keras_model
 from evalharness.model.load import load_model
 from evalharness.model.probe import ProbeResult, probe_preprocessing
+from evalharness.model.randomise import randomised_head
 from evalharness.model.runtime import configure_tensorflow
 from evalharness.model.source import resolve_weights
 from evalharness.model.structure import LayerSummary, describe_model
@@ -15,5 +16,6 @@ __all__ = [
     "describe_model",
     "load_model",
     "probe_preprocessing",
+    "randomised_head",
     "resolve_weights",
 ]

@@ -7,6 +7,8 @@ from evalharness.report.per_class import draw_per_class
 from evalharness.report.reliability import draw_reliability
 from evalharness.report.selection import select_logged, select_rows
 from evalharness.report.sheets import AttentionPair, draw_contact_sheet, draw_prediction_grid
+from evalharness.report.style import save_figure
+from evalharness.report.trust import draw_trust
 
 __all__ = [
     "AttentionPair",
@@ -17,7 +19,9 @@ __all__ = [
     "draw_per_class",
     "draw_prediction_grid",
     "draw_reliability",
+    "draw_trust",
     "overlay",
+    "save_figure",
     "select_logged",
     "select_rows",
     "upsample",

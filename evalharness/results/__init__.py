@@ -1,9 +1,11 @@
 """The results folder: the seam between an evaluation and everything that reads it."""
 
-from evalharness.results.assemble import build_manifest, default_folder, map_measures, speed_measures
+from evalharness.results.assemble import build_manifest, default_folder, map_measures, request_of, speed_measures
+from evalharness.results.facts import model_facts, read_facts, write_facts
 from evalharness.results.manifest import SCHEMA_VERSION, holds_results, read_manifest
 from evalharness.results.recipe import build_recipe, fingerprint
 from evalharness.results.settle import Settlement, settle_failures
+from evalharness.results.stages import Stages
 from evalharness.results.stored import StoredResult
 from evalharness.results.tables import samples_table, write_tables
 from evalharness.results.writer import ArrayLayout, ResultsWriter
@@ -13,6 +15,7 @@ __all__ = [
     "ArrayLayout",
     "ResultsWriter",
     "Settlement",
+    "Stages",
     "StoredResult",
     "build_manifest",
     "build_recipe",
@@ -20,9 +23,13 @@ __all__ = [
     "fingerprint",
     "holds_results",
     "map_measures",
+    "model_facts",
+    "read_facts",
     "read_manifest",
+    "request_of",
     "samples_table",
     "settle_failures",
     "speed_measures",
+    "write_facts",
     "write_tables",
 ]

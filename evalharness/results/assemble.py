@@ -10,7 +10,7 @@ import numpy as np
 
 from evalharness import __version__
 from evalharness.config.schema import RunConfig
-from evalharness.records import Dataset, Evaluation, FloatArray, VisionTransformer
+from evalharness.records import Dataset, Evaluation, FloatArray, WeightsSource
 from evalharness.results.manifest import SCHEMA_VERSION
 from evalharness.results.recipe import fingerprint
 from evalharness.results.settle import Settlement
@@ -28,10 +28,12 @@ def build_manifest(
     config: RunConfig,
     recipe: Mapping[str, Any],
     dataset: Dataset,
-    model: VisionTransformer,
+    source: WeightsSource,
+    facts: Mapping[str, Any],
     evaluation: Evaluation,
     settled: Settlement,
     measures: Mapping[str, float],
+    findings: Mapping[str, Any],
     warnings: Sequence[str],
 ) -> dict[str, Any]:
     """Everything about an evaluation that is not a row of a table.
@@ -41,16 +43,17 @@ def build_manifest(
         config: As composed.
         recipe: What the numbers depend on.
         dataset: The rows and the files they came from.
-        model: The loaded model.
+        source: The weights file.
+        facts: The model's sizes and digests.
         evaluation: The metrics.
         settled: Which rows count.
         measures: Scalars besides the headline, by MLflow name.
+        findings: Of the stages behind prediction, as plain values.
         warnings: What the user was warned of.
 
     Returns:
         Plain nested values; NaN where a number is not defined.
     """
-    source = model.weights
     return {
         "schema_version": SCHEMA_VERSION,
         "task": "single_label",
@@ -75,18 +78,12 @@ def build_manifest(
                 "format": source.file_format,
                 "source_run_id": source.source_run_id,
             },
-            "model": {
-                "backbone_sha256": model.backbone_sha256,
-                "architecture": dict(model.architecture),
-                "grid_size": list(model.grid_size),
-                "patch_size": model.patch_size,
-                "num_layers": model.num_layers,
-                "num_heads": model.num_heads,
-            },
-            "device": model.device,
+            "model": {key: value for key, value in facts.items() if key != "device"},
+            "device": facts["device"],
         },
         "config": config.model_dump(mode="json"),
-        "classes": list(model.classes),
+        "request": request_of(config),
+        "classes": list(recipe["model"]["classes"]),
         "num_rows": len(settled.evaluated) + len(settled.skipped),
         "num_evaluated": len(settled.evaluated),
         "num_skipped": len(settled.skipped),
@@ -94,8 +91,15 @@ def build_manifest(
         "intervals": {key: [interval.ci_low, interval.ci_high] for key, interval in evaluation.headline.items()},
         "num_undefined_resamples": {key: interval.num_undefined for key, interval in evaluation.headline.items()},
         "calibration_bins": [list(row) for row in evaluation.calibration_bins],
+        "findings": dict(findings),
         "warnings": list(warnings),
     }
+
+
+def request_of(config: RunConfig) -> str:
+    """SHA-256 of the settings that shape results without entering the recipe: what is examined and what is drawn."""
+    sections = ("faithfulness", "gate", "report")
+    return fingerprint({name: config.model_dump(mode="json")[name] for name in sections})
 
 
 def map_measures(maps: Mapping[str, FloatArray]) -> dict[str, float]:

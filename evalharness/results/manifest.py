@@ -18,9 +18,12 @@ def is_complete(folder: Path) -> bool:
     return (folder / MANIFEST).is_file()
 
 
-def holds_results(folder: Path, fingerprint: str) -> bool:
-    """Whether the folder holds a finished evaluation of this very recipe."""
-    return is_complete(folder) and read_manifest(folder)["fingerprint"] == fingerprint
+def holds_results(folder: Path, fingerprint: str, request: str) -> bool:
+    """Whether the folder holds a finished evaluation of this very recipe, examined and drawn as requested."""
+    if not is_complete(folder):
+        return False
+    manifest = read_manifest(folder)
+    return (manifest["fingerprint"], manifest["request"]) == (fingerprint, request)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from numpy.lib.format import open_memmap
 
 from evalharness.attention import METHODS
 from evalharness.errors import ResultsError
-from evalharness.records import BatchOutput, FloatArray, IntArray, MapSpec, VisionTransformer
+from evalharness.records import BatchOutput, FloatArray, IntArray, MapSpec
 from evalharness.results.manifest import MANIFEST, write_json
 
 PENDING, DONE, FAILED = 0, 1, 2
@@ -35,11 +35,14 @@ class ArrayLayout:
     """Maps whose values are kept with their sign as well."""
 
     @classmethod
-    def of(cls, model: VisionTransformer, *, num_rows: int, specs: Sequence[MapSpec]) -> "ArrayLayout":
-        """The layout of one model's results."""
+    def of(
+        cls, facts: Mapping[str, Any], *, num_rows: int, classes: Sequence[str], specs: Sequence[MapSpec]
+    ) -> "ArrayLayout":
+        """The layout of one model's results; `facts` as in `model.json`."""
+        rows, columns = facts["grid_size"]
         map_ids = tuple(spec.map_id for spec in specs)
         signed_ids = tuple(spec.map_id for spec in specs if METHODS[spec.method].needs == "perturbation")
-        return cls(num_rows, len(model.classes), model.hidden_size, model.grid_size, map_ids, signed_ids)
+        return cls(num_rows, len(classes), facts["hidden_size"], (rows, columns), map_ids, signed_ids)
 
     def arrays(self) -> dict[str, tuple[tuple[int, ...], type]]:
         """Shape and type of every array, by its path in the folder."""
@@ -154,10 +157,9 @@ class ResultsWriter:
             partial.replace(self.folder / name)
 
     def finish(self, manifest: Mapping[str, Any]) -> None:
-        """Writes the manifest, which makes the folder complete, and removes what only a continuation needs."""
+        """Writes the manifest, which makes the folder complete."""
         write_json(self.folder / MANIFEST, manifest)
-        for name in ("failures.jsonl", *(f"maps/{map_id}.sum.npy" for map_id in self.layout.map_ids)):
-            (self.folder / name).unlink(missing_ok=True)
+        (self.folder / "failures.jsonl").unlink(missing_ok=True)
 
     def _mark(self, positions: IntArray, state: int) -> None:
         self._arrays["done.npy"][positions] = state
@@ -185,7 +187,9 @@ def _prepare(folder: Path, fingerprint: str, *, resume: bool) -> bool:
             where=folder,
             fix="Choose another output_dir, or remove the folder",
         )
-    if is_same and resume and not (folder / MANIFEST).exists():
+    if is_same and resume:
+        # Complete rows are kept when something else than the recipe was changed.
+        (folder / MANIFEST).unlink(missing_ok=True)
         return True
     # The manifest goes first, so that a half-removed folder never looks complete.
     (folder / MANIFEST).unlink(missing_ok=True)

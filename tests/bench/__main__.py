@@ -113,23 +113,23 @@ def predict_and_store(config_values: dict[str, object], folder: Path) -> Callabl
     """Prepares prediction, maps, storing and metrics of one run; the function times them."""
     from scipy.special import softmax
 
-    from evalharness import pipeline, results
+    from evalharness import results
     from evalharness.config.compose import compose_config, overrides_from
-    from evalharness.inference import ForwardPass
     from evalharness.metrics import evaluate_predictions
-    from evalharness.model import load_model
+    from evalharness.steps.inputs import gather_inputs
+    from evalharness.steps.predict import predict
 
-    inputs = pipeline.gather_inputs(compose_config(overrides_from(config_values)))
-    model = load_model(inputs.config.model, classes=inputs.classes, source=inputs.source)
-    layout = results.ArrayLayout.of(model, num_rows=len(inputs.dataset.samples), specs=inputs.specs)
-    forward = ForwardPass(model, inputs.specs)
+    inputs = gather_inputs(compose_config(overrides_from(config_values)))
+    layout = results.ArrayLayout.of(
+        inputs.facts, num_rows=len(inputs.labels), classes=inputs.classes, specs=inputs.specs
+    )
 
     def run() -> float:
         start = time.perf_counter()
         with results.ResultsWriter.open(
             folder / "timed", inputs.recipe, inputs.fingerprint, layout, resume=False
         ) as writer:
-            pipeline.predict(inputs, forward, writer)
+            predict(inputs, writer)
             probs = softmax(np.asarray(writer.array("logits.npy"), np.float64), axis=1)
             evaluate_predictions(
                 inputs.labels, probs, class_names=inputs.classes, groups=None, num_resamples=2000, confidence=0.95,
@@ -260,19 +260,17 @@ def bench_overhead(folder: Path, count: int) -> None:
 
 def forward_only(values: dict[str, object], count: int) -> float:
     """Seconds of the forward passes alone, on images in memory."""
-    from evalharness import pipeline
     from evalharness.config.compose import compose_config, overrides_from
-    from evalharness.inference import ForwardPass
-    from evalharness.model import load_model
+    from evalharness.steps.inputs import gather_inputs
 
-    inputs = pipeline.gather_inputs(compose_config(overrides_from(values)))
-    forward = ForwardPass(load_model(inputs.config.model, classes=inputs.classes, source=inputs.source), inputs.specs)
-    images, labels = np.zeros((32, 224, 224, 3), np.uint8), np.zeros(32, np.int32)
-    forward(images, labels)
+    inputs = gather_inputs(compose_config(overrides_from(values)))
+    forward = inputs.forward
+    images, labels, row_ids = np.zeros((32, 224, 224, 3), np.uint8), np.zeros(32, np.int32), [""] * 32
+    forward(images, labels, row_ids)
     batches_s = []
     for _ in range(8):
         start = time.perf_counter()
-        forward(images, labels)
+        forward(images, labels, row_ids)
         batches_s.append(time.perf_counter() - start)
     return float(np.median(batches_s)) / 32 * count
 

@@ -38,7 +38,7 @@ def open_writer(folder, *, print_="a", layout=LAYOUT, resume=True):
 
 
 def finish(writer):
-    writer.finish({"schema_version": 1, "fingerprint": "a"})
+    writer.finish({"schema_version": 1, "fingerprint": "a", "request": "r"})
 
 
 def test_an_interrupted_evaluation_continues_with_the_rows_that_are_missing(tmp_path):
@@ -46,14 +46,14 @@ def test_an_interrupted_evaluation_continues_with_the_rows_that_are_missing(tmp_
     with pytest.raises(KeyboardInterrupt), open_writer(folder) as writer:  # noqa: PT012
         writer.write(np.array([0, 2]), Rows([0, 2]))
         raise KeyboardInterrupt
-    assert not holds_results(folder, "a")
+    assert not holds_results(folder, "a", "r")
     with open_writer(folder) as writer:
         assert writer.num_resumed == 2
         np.testing.assert_array_equal(writer.pending(), [1, 3, 4])
         writer.write(np.array([1, 3, 4]), Rows([1, 3, 4]))
         assert len(writer.pending()) == 0
         finish(writer)
-    assert holds_results(folder, "a")
+    assert holds_results(folder, "a", "r")
     np.testing.assert_array_equal(np.load(folder / "logits.npy")[:, 0], [0, 1, 2, 3, 4])
     np.testing.assert_array_equal(np.load(folder / "maps" / "rollout.npy")[:, 1, 2], [0, 1, 2, 3, 4])
     assert np.load(folder / "maps" / "rollout.npy").dtype == np.float16
@@ -80,7 +80,7 @@ def test_finished_results_of_another_recipe_are_not_touched(tmp_path):
         finish(writer)
     with pytest.raises(ResultsError, match="another recipe"), open_writer(tmp_path / "r", print_="b"):
         pass
-    assert holds_results(tmp_path / "r", "a")
+    assert holds_results(tmp_path / "r", "a", "r")
 
 
 def test_a_folder_of_something_else_is_not_touched(tmp_path):

@@ -1,0 +1,97 @@
+"""The verdict on each map of a run: does it beat noise and a blob at the centre, and does it notice the head?"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from evalharness.records import FloatArray, Interval
+from evalharness.statistics import paired_bootstrap
+
+MEASURES: Mapping[str, bool | None] = {
+    "deletion_mean": False,
+    "deletion_blur": False,
+    "insertion_mean": True,
+    "insertion_blur": True,
+    "faithfulness": True,
+    "saco": True,
+    "head_similarity": False,
+    "flip_stability": True,
+    "brightness_stability": True,
+}
+"""Every measure and whether higher is better. `faithfulness` is insertion minus deletion, mean of both baselines."""
+RIVALS = ("random", "center")
+
+
+@dataclass(frozen=True, slots=True)
+class MapTrust:
+    """How far one map can be trusted, from a subset of the images."""
+
+    map_id: str
+    num_images: int
+    measures: Mapping[str, Interval]
+    """By name in `MEASURES`; NaN where no image defines it."""
+    leads: Mapping[str, Interval]
+    """Faithfulness minus that of `random` and of `center` on the same images."""
+    notices_head: bool
+    """The map changes when the head is randomised."""
+
+    @property
+    def is_trusted(self) -> bool:
+        """Beats both rivals, and notices the head."""
+        return self.notices_head and all(self.beats(rival) for rival in RIVALS)
+
+    def beats(self, rival: str) -> bool:
+        """Whether the paired interval of the lead lies above 0."""
+        return rival in self.leads and self.leads[rival].ci_low > 0
+
+    @property
+    def verdict(self) -> str:
+        """A plain sentence."""
+        if self.map_id in RIVALS:
+            return "a yardstick, blind to the model"
+        parts = [f"{'beats' if self.beats(rival) else 'does not beat'} {rival}" for rival in RIVALS]
+        parts.append("notices the head" if self.notices_head else "blind to the head: says nothing about the class")
+        return ("believe it: " if self.is_trusted else "do not rely on it: ") + ", ".join(parts)
+
+
+def judge_maps(
+    values: Mapping[str, Mapping[str, FloatArray]],
+    map_ids: Sequence[str],
+    *,
+    max_head_similarity: float,
+    num_resamples: int,
+    confidence: float,
+    seed: int,
+) -> tuple[MapTrust, ...]:
+    """Puts intervals on every measure and compares each map with the rivals, image by image.
+
+    Args:
+        values: By map id and measure, (images,); NaN where an image does not define it. Has `random` and `center`.
+        map_ids: The maps to judge, in this order.
+        max_head_similarity: A map notices the head if the interval of its rank correlation with the map under a
+            randomised head lies below this.
+        num_resamples: Of the bootstrap over images.
+        confidence: Coverage of the intervals.
+        seed: Of the bootstrap.
+    """
+
+    def interval(differences: FloatArray) -> Interval:
+        defined = differences[np.isfinite(differences)]
+        if not len(defined):
+            return Interval(np.nan, np.nan, np.nan, len(differences))
+        found = paired_bootstrap(defined, num_resamples=num_resamples, confidence=confidence, seed=seed)
+        return Interval(found.value, found.ci_low, found.ci_high, len(differences) - len(defined))
+
+    judged = []
+    for map_id in map_ids:
+        own = values[map_id]
+        measures = {name: interval(np.asarray(own[name], np.float64)) for name in MEASURES}
+        leads = {
+            rival: interval(np.asarray(own["faithfulness"]) - np.asarray(values[rival]["faithfulness"]))
+            for rival in RIVALS
+            if rival != map_id
+        }
+        notices_head = bool(measures["head_similarity"].ci_high < max_head_similarity)
+        judged.append(MapTrust(map_id, len(own["saco"]), measures, leads, notices_head))
+    return tuple(judged)

@@ -1,0 +1,138 @@
+"""What an evaluation starts from: gathered and checked before a model is built."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from evalharness import dataset as datasets
+from evalharness import model as models
+from evalharness import results, tracking
+from evalharness.attention import map_specs
+from evalharness.config.schema import RunConfig
+from evalharness.errors import ConfigError
+from evalharness.inference import ForwardPass
+from evalharness.records import Dataset, IntArray, MapSpec, UInt8Array, VisionTransformer, WeightsSource
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Config, rows and weights, checked; the model is loaded when it is first needed."""
+
+    config: RunConfig
+    dataset: Dataset
+    source: WeightsSource
+    classes: tuple[str, ...]
+    specs: tuple[MapSpec, ...]
+    recipe: Mapping[str, Any]
+    durations_s: dict[str, float] = field(default_factory=dict)
+
+    @cached_property
+    def model(self) -> VisionTransformer:
+        """The loaded model."""
+        with timed("load_model", self.durations_s):
+            return models.load_model(self.config.model, classes=self.classes, source=self.source)
+
+    @cached_property
+    def forward(self) -> ForwardPass:
+        """The model compiled with the maps of the config."""
+        return ForwardPass(self.model, self.specs)
+
+    @cached_property
+    def facts(self) -> Mapping[str, Any]:
+        """The model's sizes and digests: from the results folder if they are there, so that no model is needed."""
+        stored = results.read_facts(self.folder, self.fingerprint)
+        return stored if stored is not None else results.model_facts(self.model)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the recipe."""
+        return results.fingerprint(self.recipe)
+
+    @cached_property
+    def labels(self) -> IntArray:
+        """Class index of every sample, in the order of the model's outputs."""
+        return np.array([self.classes.index(sample.label) for sample in self.dataset.samples], np.int32)
+
+    @property
+    def run_name(self) -> str:
+        """Shown in MLflow."""
+        return self.config.tracking.run_name or f"{self.source.path.name.split('.')[0]} on {self.dataset.name}"
+
+    @property
+    def folder(self) -> Path:
+        """Where the results go."""
+        default = results.default_folder(self.config.runs_dir, self.run_name, self.fingerprint)
+        return self.config.output_dir or default
+
+    def load_images(self, row_ids: Sequence[str]) -> UInt8Array:
+        """Images as the model sees them, RGB (n, height, width, 3)."""
+        return np.stack([self.load_image(row_id) for row_id in row_ids])
+
+    def load_image(self, row_id: str) -> UInt8Array:
+        """One image as the model sees it, RGB (height, width, 3)."""
+        return datasets.load_image(
+            self._paths[row_id], image_size=self.config.model.image_size, config=self.config.dataset
+        )
+
+    @cached_property
+    def _paths(self) -> dict[str, Path]:
+        return {sample.row_id: sample.path for sample in self.dataset.samples}
+
+
+def gather_inputs(config: RunConfig) -> Inputs:
+    """Reads and checks everything that can be wrong before a model is built.
+
+    Raises:
+        EvalHarnessError: The weights, the CSV, an image, an annotation or an attention setting cannot be used.
+    """
+    check_gates(config)
+    durations_s: dict[str, float] = {}
+    source = models.resolve_weights(
+        config.model.weights,
+        tracking_uri=tracking.resolve_uri(config.tracking.uri, config.runs_dir),
+        cache_dir=config.runs_dir / "cache" / "weights",
+    )
+    with timed("scan", durations_s):
+        dataset = datasets.load_dataset(
+            config.dataset,
+            model_classes=config.model.classes,
+            runs_dir=config.runs_dir,
+            limit=config.limit,
+            seed=config.seed,
+            num_workers=config.num_workers,
+        )
+    classes = config.model.classes or dataset.classes
+    models.configure_tensorflow(config.seed)
+    specs = map_specs(config.attention, classes)
+    recipe = results.build_recipe(config, dataset, source, classes, specs)
+    return Inputs(config, dataset, source, classes, specs, recipe, durations_s)
+
+
+def check_gates(config: RunConfig) -> None:
+    """A gate without the stage that it reads would always hold.
+
+    Raises:
+        ConfigError: `gate.attention` without faithfulness.
+    """
+    if config.gate.attention and not config.faithfulness.num_images:
+        raise ConfigError(
+            "gate.attention reads the faithfulness of maps, which is off",
+            expected="a number of images",
+            got=0,
+            where="faithfulness.num_images",
+            fix="Set faithfulness.num_images=32, or leave the gate out",
+        )
+
+
+@contextmanager
+def timed(stage: str, durations_s: dict[str, float]) -> Iterator[None]:
+    """Notes the seconds spent inside as the stage's."""
+    start = perf_counter()
+    yield
+    durations_s[stage] = perf_counter() - start
