@@ -193,6 +193,8 @@ class MapSpec:
     options: Mapping[str, object]
     version: int
     """Of the method's numbers."""
+    is_signed: bool = False
+    """Values are kept with their sign as well."""
 
 
 @dataclass(frozen=True, slots=True)

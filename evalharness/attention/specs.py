@@ -62,7 +62,7 @@ def _spec(entry: MapConfig, default_target: str, classes: Sequence[str]) -> MapS
     if not method.is_class_specific:
         target = "predicted"
     map_id = _map_id(entry, target, classes, is_default=options == method.default_options)
-    return MapSpec(map_id, entry.method, target, options, method.version)
+    return MapSpec(map_id, entry.method, target, options, method.version, is_signed=method.needs == "perturbation")
 
 
 def check_options(specs: Sequence[MapSpec], *, num_layers: int, num_heads: int, grid_size: tuple[int, int]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
+from rich.text import Text
 
 from evalharness.console import console
 
@@ -72,20 +73,28 @@ def _with_interval(interval: Mapping[str, float | None]) -> str:
 
 def print_sweep(outcomes: Sequence["JobOutcome"]) -> int:
     """Tells what ran, what failed and why; returns the exit code of the sweep."""
-    table = Table(title="sweep", title_justify="left")
-    for heading in ("#", "overrides", "accuracy", "macro_f1", "ece", "ended"):
+    # Overrides that all members share would only push the numbers off the screen.
+    shared = set.intersection(*(set(outcome.overrides) for outcome in outcomes)) if len(outcomes) > 1 else set()
+    table = Table(title=f"sweep of {len(outcomes)} runs", title_justify="left")
+    for heading in ("#", "differs in", "accuracy", "macro_f1", "ece", "ended"):
         table.add_column(heading, overflow="fold")
     for outcome in outcomes:
         headline = outcome.headline or {}
         numbers = [f"{headline[name]:.4f}" if name in headline else "-" for name in ("accuracy", "macro_f1", "ece")]
-        ended = "done" if outcome.error is None else outcome.error.splitlines()[0]
-        table.add_row(str(outcome.number), " ".join(outcome.overrides), *numbers, ended)
+        own = "\n".join(override for override in outcome.overrides if override not in shared)
+        table.add_row(str(outcome.number), Text(own), *numbers, Text(_ended(outcome)))
     console.print(table)
     failed = [outcome for outcome in outcomes if outcome.error is not None]
     if failed:
         console.print(f"{len(failed)} of {len(outcomes)} runs failed", markup=False)
         return 1
     return max((outcome.exit_code for outcome in outcomes), default=0)
+
+
+def _ended(outcome: "JobOutcome") -> str:
+    if outcome.error is not None:
+        return " ".join(line.strip() for line in outcome.error.splitlines()[:3])
+    return "done" if outcome.exit_code == 0 else "done, a gate does not hold"
 
 
 def ui_command(logged: "LoggedRun") -> str:

@@ -14,7 +14,6 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.lib.format import open_memmap
 
-from evalharness.attention import METHODS
 from evalharness.errors import ResultsError
 from evalharness.records import BatchOutput, FloatArray, IntArray, MapSpec
 from evalharness.results.manifest import MANIFEST, write_json
@@ -41,7 +40,7 @@ class ArrayLayout:
         """The layout of one model's results; `facts` as in `model.json`."""
         rows, columns = facts["grid_size"]
         map_ids = tuple(spec.map_id for spec in specs)
-        signed_ids = tuple(spec.map_id for spec in specs if METHODS[spec.method].needs == "perturbation")
+        signed_ids = tuple(spec.map_id for spec in specs if spec.is_signed)
         return cls(num_rows, len(classes), facts["hidden_size"], (rows, columns), map_ids, signed_ids)
 
     def arrays(self) -> dict[str, tuple[tuple[int, ...], type]]:
