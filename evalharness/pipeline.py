@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from evalharness import results, tracking
 from evalharness.config.schema import RunConfig
 from evalharness.console import note
+from evalharness.steps.audit import audit_regions
 from evalharness.steps.complete import Findings, complete
 from evalharness.steps.faithfulness import examine_maps
 from evalharness.steps.gates import broken_gates
@@ -27,7 +28,7 @@ def run_evaluation(config: RunConfig) -> LoggedRun:
     tracking.mark_killed_runs(store)
     inputs = gather_inputs(config)
     with tracking.start_run(store, name=inputs.run_name, config=config.tracking) as run_id:
-        if config.resume and results.holds_results(inputs.folder, inputs.fingerprint, results.request_of(config)):
+        if config.resume and results.holds_results(inputs.folder, inputs.fingerprint, inputs.request):
             note(f"same recipe, results complete: reusing {inputs.folder} (resume=false computes them again)")
         else:
             compute_results(inputs)
@@ -48,6 +49,8 @@ def compute_results(inputs: Inputs) -> None:
         num_predicted = predict(inputs, writer)
         settled = results.settle_failures(writer, inputs.dataset, config.dataset.on_error)
         samples = [inputs.dataset.samples[position] for position in settled.evaluated]
-        trust = examine_maps(inputs, samples, results.Stages(inputs.folder))
-        findings = Findings(trust, broken_gates(config.gate, trust))
+        stages = results.Stages(inputs.folder)
+        trust = examine_maps(inputs, samples, stages)
+        regions = audit_regions(inputs, samples, writer, stages)
+        findings = Findings(trust, regions, broken_gates(config.gate, trust, regions))
         complete(inputs, writer, settled, findings, num_predicted)

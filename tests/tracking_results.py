@@ -70,6 +70,7 @@ def write_results(
     manifest = build_manifest(
         name=f"{weights} on {dataset_name}",
         config=config,
+        request="r",
         recipe=recipe,
         dataset=dataset,
         source=source,
@@ -77,7 +78,7 @@ def write_results(
         evaluation=evaluation,
         settled=Settlement(np.arange(num_rows), ()),
         measures=measures | {"time/predict_s": 2.5, "throughput/images_per_s": num_rows / 2.5},
-        findings={"trust": [], "broken_gates": []},
+        findings={"trust": [], "regions": None, "broken_gates": []},
         warnings=list(warnings),
     )
     write_json(folder / "manifest.json", manifest)

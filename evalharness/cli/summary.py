@@ -33,6 +33,7 @@ def print_summary(logged: "LoggedRun") -> None:
             table.add_row(name, f"{metrics[name]:.4f}", interval)
     console.print(table)
     print_trust(manifest)
+    print_regions(manifest)
     speed = metrics.get("throughput/images_per_s")
     lines = {
         "speed": f"{speed:.1f} images/s, prediction and {', '.join(logged.result.map_ids) or 'no'} maps"
@@ -66,9 +67,37 @@ def print_trust(manifest: Mapping[str, Any]) -> None:
     console.print(table)
 
 
-def _with_interval(interval: Mapping[str, float | None]) -> str:
+def print_regions(manifest: Mapping[str, Any]) -> None:
+    """What the annotated regions tell, if there are any."""
+    regions = manifest["findings"]["regions"]
+    if regions is None:
+        return
+    table = Table(title="what it looks at, and what it uses", title_justify="left")
+    for heading in ("map", "region", "images", "share", "lift", "uses", "(controls)", "relies", "flips"):
+        table.add_column(heading, justify="left" if heading in ("map", "region") else "right")
+    for entry in regions["categories"]:
+        table.add_row(
+            entry["map_id"],
+            Text(f"{entry['category']} ({entry['role']})"),
+            str(entry["num_images"]),
+            _with_interval(entry["looks"]["share"]),
+            _with_interval(entry["looks"]["lift"], digits=2),
+            _percent(entry["uses"]["interval"]["value"]),
+            _percent(entry["control_uses_rate"]),
+            _percent(entry["quadrants"]["relies"]["interval"]["value"]),
+            _percent(entry["flips"]["interval"]["value"]),
+        )
+    console.print(table)
+    console.print(regions["sentence"], markup=False, soft_wrap=True)
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f} %"
+
+
+def _with_interval(interval: Mapping[str, float | None], digits: int = 3) -> str:
     value, low, high = (interval[key] for key in ("value", "ci_low", "ci_high"))
-    return "-" if value is None else f"{value:.3f} [{low:.3f}, {high:.3f}]"
+    return "-" if value is None else f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 def print_sweep(outcomes: Sequence["JobOutcome"]) -> int:

@@ -110,6 +110,8 @@ class DatasetConfig(Frozen):
     exif: Literal["ignore", "apply"] = "ignore"
     verify: Literal["full", "header"] = "full"
     on_error: Literal["fail", "skip"] = "fail"
+    annotations: Path | None = Field(None, description="Regions: COCO JSON, CSV boxes, PNG masks, Pascal VOC or YOLO.")
+    annotations_format: Literal["coco", "csv", "png", "voc", "yolo"] | None = None
     max_pixels: int = Field(64_000_000, gt=0, description="Larger images are refused from their header.")
 
     @field_validator("classes")
@@ -184,10 +186,23 @@ class FaithfulnessConfig(Frozen):
     )
 
 
+class AuditConfig(Frozen):
+    """`audit`: what annotated regions are to the classes, and how they are erased."""
+
+    roles: dict[str, Literal["object", "distractor", "ignore"]] = Field(
+        default_factory=dict, description="By category; default: `object` if named like a class, else `distractor`."
+    )
+    erase_roles: tuple[Literal["object", "distractor"], ...] = ("object", "distractor")
+    fill: Literal["mean", "blur", "inpaint"] = "mean"
+    num_controls: int = Field(4, ge=1, le=32)
+
+
 class GateConfig(Frozen):
     """`gate`: what must hold, or the command ends with exit code 3."""
 
     attention: bool = Field(default=False, description="The first map can be trusted; needs `faithfulness.num_images`.")
+    max_distractor_lift: float | None = Field(None, ge=0, description="Of any distractor on the first map.")
+    max_relies_rate: float | None = Field(None, ge=0, le=1, description="Of any distractor on the first map.")
 
 
 class RunConfig(Frozen):
@@ -197,6 +212,7 @@ class RunConfig(Frozen):
     dataset: DatasetConfig
     attention: AttentionConfig
     faithfulness: FaithfulnessConfig = FaithfulnessConfig()
+    audit: AuditConfig = AuditConfig()
     gate: GateConfig = GateConfig()
     report: ReportConfig = ReportConfig()
     bootstrap: BootstrapConfig = BootstrapConfig()

@@ -42,5 +42,7 @@ def _areas(ranking: ClassRanking, counts: FloatArray) -> FloatArray:
     twice_in_order = np.einsum("rp,rp->r", positives, cumulated[:, ranking.num_below])
     twice_in_order += np.einsum("rp,rp->r", positives, cumulated[:, ranking.num_up_to])
     num_pairs = positives.sum(axis=1) * cumulated[:, -1]
-    areas: FloatArray = np.divide(twice_in_order, 2 * num_pairs, out=np.full_like(num_pairs, np.nan), where=num_pairs > 0)
+    areas: FloatArray = np.divide(
+        twice_in_order, 2 * num_pairs, out=np.full_like(num_pairs, np.nan), where=num_pairs > 0
+    )
     return areas

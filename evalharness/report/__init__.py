@@ -1,5 +1,6 @@
 """What a person looks at: figures of the verdicts, and photos beside their attention maps."""
 
+from evalharness.report.audit import draw_pull, draw_quadrants
 from evalharness.report.confusion import draw_confusion_matrix
 from evalharness.report.figures import draw_figures
 from evalharness.report.overlay import darken, overlay, upsample
@@ -18,6 +19,8 @@ __all__ = [
     "draw_figures",
     "draw_per_class",
     "draw_prediction_grid",
+    "draw_pull",
+    "draw_quadrants",
     "draw_reliability",
     "draw_trust",
     "overlay",

@@ -16,6 +16,9 @@ from evalharness.results.recipe import fingerprint
 from evalharness.results.settle import Settlement
 from evalharness.slugs import slug
 
+REQUESTED = ("faithfulness", "audit", "gate", "report")
+"""Sections of the config that shape results without entering the recipe."""
+
 
 def default_folder(runs_dir: Path, run_name: str, digest: str) -> Path:
     """`runs_dir`/results/<run>-<recipe>: one folder a recipe, so that equal recipes meet and others never do."""
@@ -26,6 +29,7 @@ def build_manifest(
     *,
     name: str,
     config: RunConfig,
+    request: str,
     recipe: Mapping[str, Any],
     dataset: Dataset,
     source: WeightsSource,
@@ -41,6 +45,7 @@ def build_manifest(
     Args:
         name: The run's name.
         config: As composed.
+        request: Of `request_of`.
         recipe: What the numbers depend on.
         dataset: The rows and the files they came from.
         source: The weights file.
@@ -82,7 +87,7 @@ def build_manifest(
             "device": facts["device"],
         },
         "config": config.model_dump(mode="json"),
-        "request": request_of(config),
+        "request": request,
         "classes": list(recipe["model"]["classes"]),
         "num_rows": len(settled.evaluated) + len(settled.skipped),
         "num_evaluated": len(settled.evaluated),
@@ -96,10 +101,16 @@ def build_manifest(
     }
 
 
-def request_of(config: RunConfig) -> str:
-    """SHA-256 of the settings that shape results without entering the recipe: what is examined and what is drawn."""
-    sections = ("faithfulness", "gate", "report")
-    return fingerprint({name: config.model_dump(mode="json")[name] for name in sections})
+def request_of(config: RunConfig, annotations: str | None) -> str:
+    """SHA-256 of the settings that shape results without entering the recipe: what is examined and what is drawn.
+
+    Args:
+        config: Of the run.
+        annotations: Digest of the annotated regions, if there are any.
+    """
+    return fingerprint(
+        {**{name: config.model_dump(mode="json")[name] for name in REQUESTED}, "annotations": annotations}
+    )
 
 
 def map_measures(maps: Mapping[str, FloatArray]) -> dict[str, float]:

@@ -1,7 +1,8 @@
 """From stored rows to metrics, tables, figures and, last, the manifest."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from evalharness.attention.trust import MapTrust
 from evalharness.console import warn
 from evalharness.metrics import class_order_warning, evaluate_predictions
 from evalharness.records import Evaluation, FloatArray, Interval, Sample
+from evalharness.slugs import slug
+from evalharness.steps.audit import RegionAudit
 from evalharness.steps.inputs import Inputs, timed
 
 
@@ -20,6 +23,7 @@ class Findings:
     """What the stages behind prediction found."""
 
     trust: tuple[MapTrust, ...] = ()
+    regions: RegionAudit | None = None
     broken_gates: tuple[str, ...] = ()
     """A sentence for each gate that did not hold."""
 
@@ -70,14 +74,16 @@ def complete(
             evaluation,
             maps,
             inputs.load_image,
-            writer.folder,
+            writer.folder / "figures",
             config.report,
             class_names=inputs.classes,
             seed=config.seed,
         )
         if findings.trust:
             figure = report.draw_trust(findings.trust, max_head_similarity=config.faithfulness.max_head_similarity)
-            report.save_figure(figure, writer.folder / "trust.png")
+            report.save_figure(figure, writer.folder / "figures" / "trust.png")
+        if findings.regions:
+            draw_regions(findings.regions, writer.folder / "figures")
     warnings = [warning] if (warning := class_order_warning(evaluation.confusion, inputs.classes)) else []
     for text in warnings:
         warn(text)
@@ -86,13 +92,14 @@ def complete(
         results.build_manifest(
             name=inputs.run_name,
             config=config,
+            request=inputs.request,
             recipe=inputs.recipe,
             dataset=dataset,
             source=inputs.source,
             facts=inputs.facts,
             evaluation=evaluation,
             settled=settled,
-            measures=measures | trust_measures(findings.trust),
+            measures=measures | trust_measures(findings.trust) | region_measures(findings.regions),
             findings=plain_findings(findings),
             warnings=warnings,
         )
@@ -120,9 +127,47 @@ def plain_findings(findings: Findings) -> dict[str, Any]:
             }
             for entry in findings.trust
         ],
+        "regions": plain_regions(findings.regions),
         "broken_gates": list(findings.broken_gates),
     }
 
 
-def _plain(intervals: "dict[str, Interval] | Any") -> dict[str, Any]:
+def draw_regions(regions: RegionAudit, folder: Path) -> None:
+    """Writes `audit_quadrants.png` and, where a distractor is annotated, `audit_pull.png`."""
+    report.save_figure(report.draw_quadrants(regions.categories), folder / "audit_quadrants.png")
+    if regions.pull:
+        report.save_figure(report.draw_pull(regions.pull), folder / "audit_pull.png")
+
+
+def region_measures(regions: RegionAudit | None) -> dict[str, float]:
+    """What runs are compared by, of the first map, by MLflow name."""
+    if regions is None:
+        return {}
+    measures: dict[str, float] = {}
+    for entry in regions.categories:
+        if entry.map_id == regions.categories[0].map_id:
+            values = {
+                "share": entry.looks.share.value,
+                "lift": entry.looks.lift.value,
+                "uses_rate": entry.uses.interval.value,
+                "relies_rate": entry.quadrants["relies"].interval.value,
+                "flip_rate": entry.flips.interval.value,
+            }
+            measures |= {f"audit/{slug(entry.category)}/{name}": value for name, value in values.items()}
+    return measures
+
+
+def plain_regions(regions: RegionAudit | None) -> dict[str, Any] | None:
+    """As the manifest keeps them."""
+    if regions is None:
+        return None
+    return {
+        "sentence": regions.sentence,
+        "lead": asdict(regions.lead) if regions.lead else None,
+        "categories": [asdict(entry) for entry in regions.categories],
+        "pull": [asdict(cell) for cell in regions.pull],
+    }
+
+
+def _plain(intervals: Mapping[str, Interval]) -> dict[str, Any]:
     return {name: asdict(interval) for name, interval in intervals.items()}

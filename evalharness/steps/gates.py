@@ -2,18 +2,54 @@
 
 from collections.abc import Sequence
 
+import pandas as pd
+
 from evalharness.attention.trust import MapTrust
+from evalharness.audit import CategoryAudit
 from evalharness.config.schema import GateConfig
+from evalharness.steps.audit import RegionAudit
+
+MAX_ROWS = 5
 
 
-def broken_gates(config: GateConfig, trust: Sequence[MapTrust]) -> tuple[str, ...]:
-    """A sentence for each gate that does not hold.
+def broken_gates(config: GateConfig, trust: Sequence[MapTrust], regions: RegionAudit | None) -> tuple[str, ...]:
+    """A sentence for each gate that does not hold, with the rows that broke it.
 
     Args:
         config: The `gate` section.
-        trust: Of every measured map; `gate.attention` asks for the first, which is the run's main map.
+        trust: Of every measured map.
+        regions: Of the annotated regions; the gates read the run's first map, and distractors alone.
     """
     broken = []
     if config.attention and not trust[0].is_trusted:
         broken.append(f"gate.attention: {trust[0].map_id}: {trust[0].verdict}")
+    if regions is None:
+        return tuple(broken)
+    main_map = regions.categories[0].map_id
+    for entry in regions.categories:
+        if entry.map_id == main_map and entry.role == "distractor":
+            broken += _broken_by(config, entry, regions.table)
     return tuple(broken)
+
+
+def _broken_by(config: GateConfig, entry: CategoryAudit, table: pd.DataFrame) -> list[str]:
+    rows = table[(table["map_id"] == entry.map_id) & (table["category"] == entry.category)]
+    broken = []
+    lift, relies = entry.looks.lift.value, entry.quadrants["relies"].interval.value
+    if config.max_distractor_lift is not None and lift > config.max_distractor_lift:
+        worst = rows.sort_values("lift", ascending=False)
+        broken.append(
+            f"gate.max_distractor_lift: the lift of {entry.category} on {entry.map_id} is {lift:.2f}, "
+            f"more than {config.max_distractor_lift:g}; highest in {_first(worst)}"
+        )
+    if config.max_relies_rate is not None and relies > config.max_relies_rate:
+        worst = rows[rows["quadrant"] == "relies"].sort_values("delta_logit", ascending=False)
+        broken.append(
+            f"gate.max_relies_rate: {relies:.1%} of verdicts rely on {entry.category} ({entry.map_id}), "
+            f"more than {config.max_relies_rate:.1%}; first of all {_first(worst)}"
+        )
+    return broken
+
+
+def _first(rows: pd.DataFrame) -> str:
+    return ", ".join(str(row_id) for row_id in rows["row_id"].head(MAX_ROWS))

@@ -13,11 +13,17 @@ import numpy as np
 from evalharness import dataset as datasets
 from evalharness import model as models
 from evalharness import results, tracking
+from evalharness.annotations import Annotations, Region, load_annotations
 from evalharness.attention import map_specs
+from evalharness.audit import ImageRegions, Resampling, place_regions
 from evalharness.config.schema import RunConfig
-from evalharness.errors import ConfigError
+from evalharness.console import note
+from evalharness.errors import ConfigError, DatasetError
 from evalharness.inference import ForwardPass
-from evalharness.records import Dataset, IntArray, MapSpec, UInt8Array, VisionTransformer, WeightsSource
+from evalharness.records import Dataset, IntArray, MapSpec, Sample, UInt8Array, VisionTransformer, WeightsSource
+
+FIRST_TURNED_ORIENTATION = 5
+"""EXIF orientations from here on swap width and height."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,7 @@ class Inputs:
     classes: tuple[str, ...]
     specs: tuple[MapSpec, ...]
     recipe: Mapping[str, Any]
+    annotations: Annotations | None = None
     durations_s: dict[str, float] = field(default_factory=dict)
 
     @cached_property
@@ -55,9 +62,43 @@ class Inputs:
         return results.fingerprint(self.recipe)
 
     @cached_property
+    def request(self) -> str:
+        """Of what is examined and drawn."""
+        return results.request_of(self.config, self.annotations.digest if self.annotations else None)
+
+    @cached_property
     def labels(self) -> IntArray:
         """Class index of every sample, in the order of the model's outputs."""
         return np.array([self.classes.index(sample.label) for sample in self.dataset.samples], np.int32)
+
+    @property
+    def required_annotations(self) -> Annotations:
+        """The annotations, where a step has made sure that there are some."""
+        if self.annotations is None:
+            raise ValueError("there are no annotations")
+        return self.annotations
+
+    def regions(self, sample: Sample) -> tuple[Region, ...]:
+        """The annotated regions of a row; none without annotations."""
+        return self.annotations.regions.get(sample.row_id, ()) if self.annotations else ()
+
+    def regions_on_input(self, sample: Sample) -> ImageRegions | None:
+        """A row's regions on the model's input: through the EXIF rotation and the resizing of its image."""
+        masks = self.required_annotations.masks(sample.row_id)
+        if not masks:
+            return None
+        info, config = self.dataset.images[sample.row_id], self.config.dataset
+        orientation = info.exif_orientation if config.exif == "apply" else 1
+        is_turned = orientation >= FIRST_TURNED_ORIENTATION
+        photo_size = (info.width, info.height) if is_turned else (info.height, info.width)
+        placement = datasets.place(photo_size, self.config.model.image_size, config.resize)
+        return place_regions(masks, self.required_annotations.roles, placement, orientation=orientation)
+
+    @property
+    def resampling(self) -> Resampling:
+        """How intervals over images are drawn."""
+        bootstrap = self.config.bootstrap
+        return Resampling(bootstrap.num_resamples, bootstrap.confidence, self.config.seed)
 
     @property
     def run_name(self) -> str:
@@ -111,14 +152,44 @@ def gather_inputs(config: RunConfig) -> Inputs:
     models.configure_tensorflow(config.seed)
     specs = map_specs(config.attention, classes)
     recipe = results.build_recipe(config, dataset, source, classes, specs)
-    return Inputs(config, dataset, source, classes, specs, recipe, durations_s)
+    annotations = read_regions(config, dataset, classes)
+    return Inputs(config, dataset, source, classes, specs, recipe, annotations, durations_s)
+
+
+def read_regions(config: RunConfig, dataset: Dataset, classes: Sequence[str]) -> Annotations | None:
+    """The annotated regions that `dataset.annotations` names, and what a user should know of them.
+
+    Raises:
+        DatasetError: Annotations that cannot be read or do not fit; or none of them belongs to a row.
+    """
+    path = config.dataset.annotations
+    if path is None:
+        return None
+    found = load_annotations(
+        path,
+        samples=dataset.samples,
+        images=dataset.images,
+        classes=classes,
+        roles=config.audit.roles,
+        annotations_format=config.dataset.annotations_format,
+    )
+    for message in found.messages:
+        note(f"annotations: {message}")
+    if not found.regions:
+        raise DatasetError(
+            "no annotation belongs to a row of the CSV",
+            expected="file names or paths as in the CSV",
+            got=", ".join(found.unmatched_images[:3]) or "no annotated image",
+            where=path,
+        )
+    return found
 
 
 def check_gates(config: RunConfig) -> None:
     """A gate without the stage that it reads would always hold.
 
     Raises:
-        ConfigError: `gate.attention` without faithfulness.
+        ConfigError: A gate on faithfulness or on regions, and nothing that measures them.
     """
     if config.gate.attention and not config.faithfulness.num_images:
         raise ConfigError(
@@ -128,6 +199,15 @@ def check_gates(config: RunConfig) -> None:
             where="faithfulness.num_images",
             fix="Set faithfulness.num_images=32, or leave the gate out",
         )
+    for name in ("max_distractor_lift", "max_relies_rate"):
+        if getattr(config.gate, name) is not None and config.dataset.annotations is None:
+            raise ConfigError(
+                f"gate.{name} reads annotated regions, and there are none",
+                expected="a path",
+                got="null",
+                where="dataset.annotations",
+                fix="Set dataset.annotations=PATH, or leave the gate out",
+            )
 
 
 @contextmanager

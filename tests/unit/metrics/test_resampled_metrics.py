@@ -8,7 +8,13 @@ from evalharness.metrics import METRICS
 from evalharness.metrics.predictions import Predictions, Resamples
 from evalharness.statistics import resample_counts
 
-NUM_RESAMPLES = 120
+NUM_RESAMPLES = 60
+PAIRS = [
+    (name, case)
+    for name, metric in METRICS.items()
+    for case, (_, probs) in CASES.items()
+    if probs.shape[1] >= metric.min_num_classes
+]
 
 
 def resamples_of(case, units=None):
@@ -27,8 +33,7 @@ def check(name, resamples):
     np.testing.assert_allclose(METRICS[name].resampled(resamples), expected, rtol=0, atol=1e-10, equal_nan=True)
 
 
-@pytest.mark.parametrize("name", METRICS)
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(("name", "case"), PAIRS)
 def test_resampled_metric_is_the_metric_of_the_resampled_rows(name, case):
     check(name, resamples_of(case))
 
@@ -38,8 +43,7 @@ def test_resampled_metric_over_groups_of_different_sizes(name):
     check(name, resamples_of("rare class", np.arange(43) * 7 % 11 % 6))
 
 
-@pytest.mark.parametrize("name", METRICS)
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(("name", "case"), PAIRS)
 def test_value_is_that_of_the_rows_as_they_are(name, case):
     labels, probs = CASES[case]
     predictions = Predictions(labels, probs)
@@ -53,7 +57,7 @@ def test_value_is_that_of_the_rows_as_they_are(name, case):
 def test_the_cases_are_as_hard_as_they_say():
     rare = resamples_of("rare class")
     vanished = rare.support == 0
-    assert vanished[:, 4].sum() > 20
+    assert vanished[:, 4].sum() > 10
     assert (vanished[:, 3] & vanished[:, 4]).any()
     one_class = (resamples_of("two classes").support > 0).sum(axis=1) == 1
     assert one_class.any()

@@ -1,0 +1,190 @@
+"""From annotation files to the regions of every row, checked against the images."""
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from evalharness.annotations.matching import Matches, match_images
+from evalharness.annotations.parsed import ParsedImage, faults_error
+from evalharness.annotations.readers import read_annotations
+from evalharness.annotations.roles import assign_roles, describe_unknown
+from evalharness.annotations.shapes import RunLengths, ShapeError, count_pixels, decode, encode
+from evalharness.audit import BoolArray, Role
+from evalharness.records import ImageInfo, Sample
+
+MAX_NAMED = 5
+FIRST_TURNED_ORIENTATION = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """One annotated region of one image."""
+
+    category: str
+    runs: RunLengths
+    """Its mask in the pixels of the file as stored."""
+
+    def decode(self) -> BoolArray:
+        """The mask, (stored height, stored width)."""
+        return decode(self.runs)
+
+
+@dataclass(frozen=True, slots=True)
+class Annotations:
+    """The annotated regions of a dataset."""
+
+    source: Path
+    annotations_format: str
+    digest: str
+    """SHA-256 over rows, categories and masks: equal for equal regions, whatever the format."""
+    regions: Mapping[str, tuple[Region, ...]]
+    """By `row_id`; annotated rows only, without regions where the image was looked at and nothing found."""
+    roles: Mapping[str, Role]
+    """By category, all that the annotations have."""
+    unmatched_images: tuple[str, ...]
+    """Annotated images that no row has."""
+    unmatched_rows: tuple[str, ...]
+    """Row ids without annotations."""
+    unknown_categories: tuple[str, ...]
+    """Categories of the config that the annotations do not have."""
+    empty_regions: tuple[str, ...]
+    """Regions, described, that cover no pixel; not among `regions`."""
+    full_regions: tuple[str, ...]
+    """Regions, described, that cover every pixel; among `regions`, though nothing can be measured on them alone."""
+    notes: tuple[str, ...]
+    """What the reader passed over."""
+
+    def masks(self, row_id: str) -> dict[str, BoolArray]:
+        """The union of each category's regions in a row, (stored height, stored width); empty if there are none."""
+        masks: dict[str, BoolArray] = {}
+        for region in self.regions.get(row_id, ()):
+            mask = region.decode()
+            masks[region.category] = mask | masks[region.category] if region.category in masks else mask
+        return masks
+
+    @property
+    def messages(self) -> tuple[str, ...]:
+        """What a user should know, as sentences."""
+        num_rows = len(self.regions) + len(self.unmatched_rows)
+        lists = (
+            (f"{len(self.unmatched_rows):,} of {num_rows:,} rows have no annotations", self.unmatched_rows),
+            (f"{len(self.unmatched_images):,} annotated images are in no row", self.unmatched_images),
+            (f"{len(self.empty_regions):,} regions cover no pixel and are left out", self.empty_regions),
+            (f"{len(self.full_regions):,} regions cover their whole image", self.full_regions),
+        )
+        found = [f"{what}: {_list(names)}." for what, names in lists if names]
+        if self.unknown_categories:
+            found.append(describe_unknown(self.unknown_categories, self.roles))
+        return (*found, *self.notes)
+
+
+def load_annotations(
+    path: Path,
+    *,
+    samples: Sequence[Sample],
+    images: Mapping[str, ImageInfo],
+    classes: Collection[str],
+    roles: Mapping[str, str] | None = None,
+    annotations_format: str | None = None,
+) -> Annotations:
+    """Reads annotations, finds the rows that they belong to, and checks them against the images.
+
+    Args:
+        path: A file or folder in one of the formats of `READERS`.
+        samples: The rows.
+        images: By `row_id`.
+        classes: Of the model.
+        roles: Role by category, where it is not the default.
+        annotations_format: Of `READERS`; default: what the path tells.
+
+    Raises:
+        ConfigError: A format or role that there is not.
+        DatasetError: Annotations that cannot be read, are ambiguous, or are of another size than their image; all of a
+            kind are listed.
+    """
+    name, parsed = read_annotations(path, annotations_format)
+    categories = dict.fromkeys(category for image in parsed.images for category, _ in image.shapes)
+    assigned, unknown = assign_roles(categories, roles or {}, classes)
+    matches = match_images(parsed.images, samples)
+    regions, empty, full = _encode_regions(matches, images, path)
+    return Annotations(
+        source=path,
+        annotations_format=name,
+        digest=_digest(regions),
+        regions=regions,
+        roles=assigned,
+        unmatched_images=matches.unmatched,
+        unmatched_rows=tuple(sample.row_id for sample in samples if sample.row_id not in regions),
+        unknown_categories=unknown,
+        empty_regions=empty,
+        full_regions=full,
+        notes=parsed.notes,
+    )
+
+
+def _encode_regions(
+    matches: Matches, images: Mapping[str, ImageInfo], path: Path
+) -> tuple[dict[str, tuple[Region, ...]], tuple[str, ...], tuple[str, ...]]:
+    """Returns the regions by row, and descriptions of those that are empty and of those that are full."""
+    regions: dict[str, tuple[Region, ...]] = {}
+    faults: list[str] = []
+    empty: list[str] = []
+    full: list[str] = []
+    for row_id, parsed_images in matches.by_row.items():
+        info, kept = images[row_id], list[Region]()
+        for parsed in parsed_images:
+            size = (info.height, info.width)
+            if parsed.size is not None and parsed.size != size:
+                faults.append(_describe_size(row_id, parsed, info))
+                continue
+            for number, (category, shape) in enumerate(parsed.shapes, start=1):
+                described = f"{category!r} in {row_id!r} ({parsed.where})"
+                try:
+                    region = Region(category, encode(shape, size))
+                except ShapeError as error:
+                    faults.append(f"{described}, region {number}: {error}")
+                    continue
+                covered = count_pixels(region.runs)
+                if covered == size[0] * size[1]:
+                    full.append(described)
+                if covered:
+                    kept.append(region)
+                else:
+                    empty.append(described)
+        regions[row_id] = tuple(kept)
+    if faults:
+        fix = (
+            "Annotations are in the pixels of the file as stored: export them for these very files, not for resized or "
+            "rotated copies."
+        )
+        raise faults_error(f"{len(faults)} annotations in {path} do not fit their images", faults, fix)
+    return regions, tuple(empty), tuple(full)
+
+
+def _describe_size(row_id: str, parsed: ParsedImage, info: ImageInfo) -> str:
+    height, width = parsed.size or (0, 0)
+    sizes = f"annotated at {width} x {height} pixels, the file has {info.width} x {info.height}"
+    text = f"{row_id!r} ({parsed.where}): {sizes}"
+    is_turned = info.exif_orientation >= FIRST_TURNED_ORIENTATION and (height, width) == (info.width, info.height)
+    return f"{text}; it was annotated upright, while its pixels are stored rotated (EXIF)" if is_turned else text
+
+
+def _digest(regions: Mapping[str, tuple[Region, ...]]) -> str:
+    digest = hashlib.sha256()
+    for row_id in sorted(regions):
+        digest.update(b"row" + _packed(row_id))
+        entries = [(region.category, region.runs.size, region.runs.counts) for region in regions[row_id]]
+        for category, size, counts in sorted(entries):
+            digest.update(b"region" + _packed(category) + _packed(f"{size[0]}x{size[1]}") + _packed(counts.decode()))
+    return digest.hexdigest()
+
+
+def _packed(text: str) -> bytes:
+    content = text.encode("utf-8", "surrogatepass")
+    return len(content).to_bytes(8, "little") + content
+
+
+def _list(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MAX_NAMED:,} more" if len(names) > MAX_NAMED else ""
+    return ", ".join(names[:MAX_NAMED]) + more

@@ -1,0 +1,76 @@
+"""Pascal VOC: an XML file for each image, with boxes."""
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+from evalharness.annotations.parsed import Parsed, ParsedImage, faults_error
+from evalharness.annotations.shapes import Box, Shape
+
+MAX_BYTES = 1 << 24
+FIX = "Correct these files, or export the annotations again."
+
+
+def read_voc(path: Path) -> Parsed:
+    """Reads the XML files of a folder, or one file.
+
+    The image is the one that `filename` names, or, without it, the one named like the XML file. Corners count from 1
+    and belong to the box, as Pascal VOC has it: a box from xmin 1 to xmax 1 is one pixel wide.
+
+    Args:
+        path: The folder, searched with its subfolders, or an XML file.
+
+    Raises:
+        DatasetError: Files that cannot be used; all are listed.
+    """
+    files = [path] if path.is_file() else sorted(path.rglob("*.xml"))
+    images: list[ParsedImage] = []
+    faults: list[str] = []
+    for file in files:
+        relative = file.name if path.is_file() else file.relative_to(path).as_posix()
+        try:
+            images.append(_read_file(file, relative))
+        except (OSError, ValueError, ElementTree.ParseError) as error:
+            faults.append(f"{relative}: {error}")
+    if faults:
+        raise faults_error(f"{len(faults)} of {len(files)} files in {path} cannot be used", faults, FIX)
+    return Parsed(tuple(images))
+
+
+class _NoDoctype(ElementTree.TreeBuilder):
+    """Refuses a DOCTYPE: it can define entities that grow without bound, and annotations need none."""
+
+    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:  # noqa: ARG002
+        raise ValueError("it has a DOCTYPE, which annotations do not need and which is refused")
+
+
+def _read_file(file: Path, relative: str) -> ParsedImage:
+    if file.stat().st_size > MAX_BYTES:
+        raise ValueError(f"it has {file.stat().st_size:,} bytes, more than {MAX_BYTES:,}")
+    parser = ElementTree.XMLParser(target=_NoDoctype())  # noqa: S314
+    root = ElementTree.fromstring(file.read_bytes(), parser)  # noqa: S314
+    if root.tag != "annotation":
+        raise ValueError(f"its outermost element is {root.tag!r}, not 'annotation'")
+    name = (root.findtext("filename") or "").strip()
+    sides = [int(float(root.findtext(f"size/{side}") or 0)) for side in ("height", "width")]
+    shapes: list[tuple[str, Shape]] = [_read_object(element) for element in root.iter("object")]
+    return ParsedImage(
+        name=name or Path(relative).with_suffix("").as_posix(),
+        where=relative,
+        shapes=tuple(shapes),
+        size=(sides[0], sides[1]) if all(sides) else None,
+        is_stem=not Path(name).suffix,
+    )
+
+
+def _read_object(element: ElementTree.Element) -> tuple[str, Shape]:
+    category = (element.findtext("name") or "").strip()
+    if not category:
+        raise ValueError("an object has no name")
+    corners = []
+    for side in ("xmin", "ymin", "xmax", "ymax"):
+        try:
+            corners.append(float(element.findtext(f"bndbox/{side}") or ""))
+        except ValueError:
+            raise ValueError(f"the object {category!r} has no number in bndbox/{side}") from None
+    left, top, right, bottom = corners
+    return category, Box(left - 1, top - 1, right - left + 1, bottom - top + 1)

@@ -1,0 +1,242 @@
+"""Pull, which names a shortcut: how far regions of a category draw verdicts to a class that the images are not of."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from evalharness.audit.intervals import DEFAULT_RESAMPLING, Resampling, mean_interval, resampled_means
+from evalharness.records import FloatArray, IntArray, Interval
+from evalharness.statistics import holm, percentile_interval, resampling_units, sign_flip_p_value
+
+MIN_IMAGES = 10
+SIGNIFICANCE_LEVEL = 0.05
+MAX_NAMED_CELLS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class PullEvidence:
+    """What the images that hold one category say."""
+
+    category: str
+    labels: IntArray
+    """Class index of each image, (n,)."""
+    gains: FloatArray
+    """What the region adds to the probability of each class, (n, classes); NaN in images that cannot tell."""
+    groups: Sequence[str] | None = None
+    """What the bootstrap and the test take as one, per image; without it, every image for itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class PullCell:
+    """The pull of one category to one class."""
+
+    category: str
+    class_name: str
+    num_images: int
+    """That hold the category, are not of the class, and can tell."""
+    pull: Interval
+    """Mean of what the region adds to the probability of the class."""
+    p_value: float
+    """One-sided, after Holm's correction over the tested cells; NaN if not tested."""
+    is_significant: bool | None
+    """None: not tested, too few images."""
+    pull_own: float
+    """The same mean over the images that are of the class; NaN without any."""
+
+
+@dataclass(frozen=True, slots=True)
+class PullLead:
+    """How far the strongest category is ahead of the next one."""
+
+    first: PullCell
+    second: PullCell
+    """The largest cell of any other category that was tested."""
+    lead: Interval
+    """Difference of the two pulls."""
+
+
+def erasure_gains(erased_probs: FloatArray, control_probs: FloatArray) -> FloatArray:
+    """What a region adds to each class, by erasing it: mean over the controls of p(control erased) - p(region erased).
+
+    Args:
+        erased_probs: (n, classes); NaN where nothing was erased.
+        control_probs: (n, K, classes); NaN where there is no such control.
+
+    Returns:
+        (n, classes); NaN in images without a control.
+    """
+    has_control = ~np.isnan(control_probs).any(axis=2)
+    num_controls = has_control.sum(axis=1)
+    totals = np.where(has_control[..., None], control_probs, 0).sum(axis=1)
+    means = np.where(num_controls[:, None] > 0, totals / np.maximum(num_controls, 1)[:, None], np.nan)
+    gains: FloatArray = means - erased_probs
+    return gains
+
+
+def clean_gains(probs: FloatArray, clean_probs: FloatArray) -> FloatArray:
+    """What a region adds to each class, where the image without it is at hand: p(image) - p(clean), (n, classes)."""
+    gains: FloatArray = np.asarray(probs, np.float64) - clean_probs
+    return gains
+
+
+def pull_matrix(
+    evidence: Sequence[PullEvidence],
+    class_names: Sequence[str],
+    *,
+    resampling: Resampling = DEFAULT_RESAMPLING,
+    num_permutations: int = 10_000,
+) -> tuple[PullCell, ...]:
+    """Measures and tests the pull of every category to every class.
+
+    One-sided sign-flip permutation tests, corrected after Holm over the cells with at least `MIN_IMAGES` images; the
+    others are not tested.
+
+    Args:
+        evidence: One per category.
+        class_names: In the order of the outputs.
+        resampling: How intervals are drawn; its seed is that of the tests too.
+        num_permutations: The most sign patterns a test tries.
+
+    Returns:
+        By category, then class, in the order given.
+    """
+    cells: list[PullCell] = []
+    raw_p_values: dict[int, float] = {}
+    for found in evidence:
+        for index, class_name in enumerate(class_names):
+            gains, groups = _others(found, index)
+            if len(gains) >= MIN_IMAGES:
+                units = resampling_units(groups, len(gains))
+                raw_p_values[len(cells)] = sign_flip_p_value(
+                    # Images of one group keep one sign.
+                    np.bincount(units, weights=gains).astype(np.float64),
+                    num_permutations=num_permutations,
+                    seed=resampling.seed,
+                )
+            own = found.gains[found.labels == index, index]
+            own = own[~np.isnan(own)]
+            cells.append(
+                PullCell(
+                    category=found.category,
+                    class_name=class_name,
+                    num_images=len(gains),
+                    pull=mean_interval(gains, groups, resampling),
+                    p_value=float("nan"),
+                    is_significant=None,
+                    pull_own=float(own.mean()) if len(own) else float("nan"),
+                )
+            )
+    adjusted = dict(zip(raw_p_values, holm(list(raw_p_values.values())), strict=True))
+    return tuple(_with_p_value(cell, adjusted.get(place)) for place, cell in enumerate(cells))
+
+
+def rank_cells(cells: Sequence[PullCell]) -> tuple[PullCell, ...]:
+    """The significant cells, strongest pull first."""
+    significant = [cell for cell in cells if cell.is_significant]
+    return tuple(sorted(significant, key=lambda cell: -cell.pull.value))
+
+
+def measure_lead(
+    cells: Sequence[PullCell],
+    evidence: Sequence[PullEvidence],
+    class_names: Sequence[str],
+    *,
+    resampling: Resampling = DEFAULT_RESAMPLING,
+) -> PullLead | None:
+    """The lead of the strongest significant cell over the strongest tested cell of any other category.
+
+    The two cells rest on different images, so each is resampled on its own, from seeds that differ; images that hold
+    both categories are thereby taken as independent, which makes the interval wider than it need be where both pull
+    alike in them.
+
+    Returns:
+        None without a significant cell, or without another tested category.
+    """
+    ranked = rank_cells(cells)
+    if not ranked:
+        return None
+    first = ranked[0]
+    rivals = [cell for cell in cells if cell.is_significant is not None and cell.category != first.category]
+    if not rivals:
+        return None
+    second = max(rivals, key=lambda cell: cell.pull.value)
+    by_category = {found.category: found for found in evidence}
+    means = []
+    for number, cell in enumerate((first, second)):
+        gains, groups = _others(by_category[cell.category], list(class_names).index(cell.class_name))
+        drawn = Resampling(resampling.num_resamples, resampling.confidence, resampling.seed + number)
+        means.append(resampled_means(gains, groups, drawn))
+    lead = percentile_interval(first.pull.value - second.pull.value, means[0] - means[1], resampling.confidence)
+    return PullLead(first, second, lead)
+
+
+def describe_pull(cells: Sequence[PullCell], lead: PullLead | None = None) -> str:
+    """Names the shortcut in a sentence: the largest significant cell; then the weaker ones.
+
+    Args:
+        cells: Of `pull_matrix`.
+        lead: Of `measure_lead`, to be told too.
+    """
+    num_tested = sum(cell.is_significant is not None for cell in cells)
+    if not num_tested:
+        return f"No shortcut was looked for: no category is in {MIN_IMAGES} images of other classes that can tell."
+    ranked = rank_cells(cells)
+    if not ranked:
+        return f"No shortcut was found: none of {num_tested} tested pairs of category and class pulls significantly."
+    first, *weaker = ranked
+    text = (
+        f"The shortcut is {first.category}: it pulls verdicts to {first.class_name}, adding {_numbers(first.pull)} to "
+        f"its probability in {first.num_images} images of other classes (p = {first.p_value:.2g}, corrected)."
+    )
+    if weaker:
+        named = [f"{cell.category} to {cell.class_name} ({cell.pull.value:+.3f})" for cell in weaker[:MAX_NAMED_CELLS]]
+        more = f" and {len(weaker) - MAX_NAMED_CELLS} more" if len(weaker) > MAX_NAMED_CELLS else ""
+        text += f" Significant but weaker: {', '.join(named)}{more}."
+    if lead is not None:
+        is_clear = lead.lead.ci_low > 0
+        text += (
+            f" Its lead over {lead.second.category} to {lead.second.class_name} is {_numbers(lead.lead)}"
+            f"{'.' if is_clear else ', which does not tell the two apart.'}"
+        )
+    return text
+
+
+def pull_columns(cells: Sequence[PullCell]) -> dict[str, list[object]]:
+    """The cells as the columns of the stored table; `significant` is None where a cell was not tested."""
+    return {
+        "category": [cell.category for cell in cells],
+        "class": [cell.class_name for cell in cells],
+        "n": [cell.num_images for cell in cells],
+        "pull": [cell.pull.value for cell in cells],
+        "ci_low": [cell.pull.ci_low for cell in cells],
+        "ci_high": [cell.pull.ci_high for cell in cells],
+        "p_value": [cell.p_value for cell in cells],
+        "significant": [cell.is_significant for cell in cells],
+        "pull_own": [cell.pull_own for cell in cells],
+    }
+
+
+def _others(found: PullEvidence, class_index: int) -> tuple[FloatArray, list[str] | None]:
+    """Gains of a class in the images that are not of it and can tell, and their groups."""
+    kept = (found.labels != class_index) & ~np.isnan(found.gains[:, class_index])
+    groups = None if found.groups is None else [found.groups[place] for place in np.flatnonzero(kept)]
+    return found.gains[kept, class_index], groups
+
+
+def _with_p_value(cell: PullCell, p_value: float | None) -> PullCell:
+    if p_value is None:
+        return cell
+    return PullCell(
+        category=cell.category,
+        class_name=cell.class_name,
+        num_images=cell.num_images,
+        pull=cell.pull,
+        p_value=float(p_value),
+        is_significant=bool(p_value < SIGNIFICANCE_LEVEL),
+        pull_own=cell.pull_own,
+    )
+
+
+def _numbers(interval: Interval) -> str:
+    return f"{interval.value:.3f} ({interval.ci_low:.3f} to {interval.ci_high:.3f})"

@@ -1,0 +1,244 @@
+"""Whether a verdict depends on a region: `uses`, from the logits of erased images; and the quadrant of looks x uses.
+
+The yardstick is the control, the same shape erased elsewhere in the same image. The threshold of a category is the 95th
+percentile of its controls, so about 5 % of regions count as used even where nothing is: a rate says something only
+when its interval lies above that.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import softmax
+
+from evalharness.audit.geometry import BoolArray
+from evalharness.audit.intervals import DEFAULT_RESAMPLING, Resampling, mean_interval
+from evalharness.records import FloatArray, IntArray, Interval
+
+CONTROL_QUANTILE = 0.95
+RATE_BY_CONSTRUCTION = 1 - CONTROL_QUANTILE
+UNDETERMINED = "undetermined"
+QUADRANTS = ("relies", "looks only", "uses unseen", "clean")
+"""Looks and uses; looks alone; uses alone; neither."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What erasing one category does to the verdicts of the images that hold it; n images, K controls.
+
+    The class is fixed from the original image.
+    """
+
+    targets: IntArray
+    """The class of the verdict on the original, (n,)."""
+    delta_logit: FloatArray
+    """Logit of that class before minus after, (n,); NaN where nothing was erased."""
+    delta_prob: FloatArray
+    """The same of its probability."""
+    flips: FloatArray
+    """1 where the verdict changes, else 0; NaN where nothing was erased. (n,)"""
+    control_delta_logit: FloatArray
+    """(n, K); NaN where there is no such control."""
+    control_delta_prob: FloatArray
+    control_flips: FloatArray
+
+    @property
+    def has_control(self) -> BoolArray:
+        """Images with at least one control, (n,)."""
+        controlled: BoolArray = ~np.isnan(self.control_delta_logit).all(axis=1)
+        return controlled
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """The control quantile of one category in one run."""
+
+    value: float
+    """NaN with fewer controls than it takes: 19."""
+    num_controls: int
+    control_rate: float
+    """Part of the controls that lie above the threshold that the other images' controls give: about 5 % if the
+    yardstick is fair, printed beside the rate of the regions. NaN where that leaves too few."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Looks and uses of one category, per image (n,): 1, 0, or NaN where it cannot be told."""
+
+    uses: FloatArray
+    looks: FloatArray
+    quadrants: npt.NDArray[np.str_]
+    """One of `QUADRANTS`, or `undetermined`."""
+    uses_threshold: Threshold
+    """On the logit's delta."""
+    looks_threshold: Threshold
+    """On the lift."""
+    num_without_control: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How often something is the case."""
+
+    interval: Interval
+    num_images: int
+    """For which it could be told."""
+    is_raised: bool
+    """Whether the interval lies above the 5 % that are there by construction."""
+
+
+def measure_effects(logits: FloatArray, erased_logits: FloatArray, control_logits: FloatArray) -> Effects:
+    """Compares verdicts before and after erasing.
+
+    Args:
+        logits: Of the original images, (n, classes).
+        erased_logits: With the region erased, (n, classes); NaN where nothing was.
+        control_logits: With a control erased, (n, K, classes); NaN where there is none.
+    """
+    original = np.asarray(logits, np.float64)
+    erased, controls = np.asarray(erased_logits, np.float64), np.asarray(control_logits, np.float64)
+    targets = original.argmax(axis=1)
+    deltas = [_delta(original, after, targets) for after in (erased, controls)]
+    probs = [softmax(values, axis=-1) for values in (original, erased, controls)]
+    prob_deltas = [_delta(probs[0], after, targets) for after in probs[1:]]
+    return Effects(
+        targets=targets,
+        delta_logit=deltas[0],
+        delta_prob=prob_deltas[0],
+        flips=_flips(erased, targets),
+        control_delta_logit=deltas[1],
+        control_delta_prob=prob_deltas[1],
+        control_flips=_flips(controls, targets[:, None]),
+    )
+
+
+def control_threshold(controls: FloatArray) -> Threshold:
+    """The value that one more control would exceed with a probability of at most 5 %.
+
+    Of N pooled values the ceil(0.95 (N + 1))-th smallest: the 95th percentile with the correction that makes it hold
+    for the next value and not only for those at hand (as in conformal prediction, Vovk et al. 2005).
+
+    Args:
+        controls: Of all images, (n, K); NaN where there is no control.
+    """
+    is_there = ~np.isnan(controls)
+    ordered = np.sort(controls[is_there])
+    thresholds = _leave_one_out(controls, is_there)
+    is_judged = is_there & ~np.isnan(thresholds)[:, None]
+    num_above = np.count_nonzero(is_judged & (controls > thresholds[:, None]))
+    rate = num_above / is_judged.sum() if is_judged.any() else float("nan")
+    place = _quantile_place(len(ordered))
+    value = float(ordered[place]) if place < len(ordered) else float("nan")
+    return Threshold(value, len(ordered), float(rate))
+
+
+def judge(effects: Effects, lift: FloatArray, control_lift: FloatArray) -> Judgement:
+    """Decides for each image whether the model looks at the region, and whether it uses it.
+
+    Args:
+        effects: Of erasing the category.
+        lift: Of the region on the map, (n,).
+        control_lift: Of each control region on the same map, (n, K); NaN where there is no control.
+
+    Returns:
+        Images without a control are undetermined: nothing says what erasing as much of them elsewhere would do.
+    """
+    has_control = effects.has_control
+    uses_threshold = control_threshold(effects.control_delta_logit)
+    looks_threshold = control_threshold(control_lift)
+    uses = _exceeds(np.where(has_control, effects.delta_logit, np.nan), uses_threshold)
+    looks = _exceeds(np.where(has_control, lift, np.nan), looks_threshold)
+    return Judgement(
+        uses=uses,
+        looks=looks,
+        quadrants=_quadrants(looks, uses),
+        uses_threshold=uses_threshold,
+        looks_threshold=looks_threshold,
+        num_without_control=int((~has_control).sum()),
+    )
+
+
+def measure_rate(
+    flags: FloatArray, *, groups: Sequence[str] | None = None, resampling: Resampling = DEFAULT_RESAMPLING
+) -> Rate:
+    """The rate of `uses`, `looks` or flips, with its percentile bootstrap interval.
+
+    Args:
+        flags: 1, 0, or NaN where it cannot be told, (n,).
+        groups: What is drawn together, per image; without it, every image for itself.
+        resampling: How to draw.
+    """
+    interval = mean_interval(flags, groups, resampling)
+    return Rate(interval, int((~np.isnan(flags)).sum()), interval.ci_low > RATE_BY_CONSTRUCTION)
+
+
+def measure_quadrants(
+    judgement: Judgement, *, groups: Sequence[str] | None = None, resampling: Resampling = DEFAULT_RESAMPLING
+) -> dict[str, Rate]:
+    """The rate of each quadrant among the images that could be judged; by name, in the order of `QUADRANTS`."""
+    is_undetermined = judgement.quadrants == UNDETERMINED
+    return {
+        name: measure_rate(
+            np.where(is_undetermined, np.nan, judgement.quadrants == name), groups=groups, resampling=resampling
+        )
+        for name in QUADRANTS
+    }
+
+
+def _delta(before: FloatArray, after: FloatArray, targets: IntArray) -> FloatArray:
+    """Of the target class, before minus after; `after` is (n, classes) or (n, K, classes)."""
+    rows = np.arange(len(before))
+    first = before[rows, targets]
+    deltas: FloatArray = first - after[rows, targets] if after.ndim == 2 else first[:, None] - after[rows, :, targets]
+    return deltas
+
+
+def _flips(after: FloatArray, targets: IntArray) -> FloatArray:
+    is_missing = np.isnan(after).any(axis=-1)
+    return np.where(is_missing, np.nan, np.where(is_missing[..., None], 0, after).argmax(axis=-1) != targets)
+
+
+def _quantile_place(num_values: int) -> int:
+    """Where the threshold stands among ordered values, from 0; beyond them if there are too few."""
+    # The margin keeps 0.95 * 20, in floating point a little above 19, from being rounded up.
+    return math.ceil(CONTROL_QUANTILE * (num_values + 1) - 1e-9) - 1
+
+
+def _leave_one_out(controls: FloatArray, is_there: BoolArray) -> FloatArray:
+    """For each image, the threshold that the controls of all others give, (n,); NaN if these are too few."""
+    ordered = np.sort(controls[is_there])
+    ranks = np.full(controls.shape, -1, np.intp)
+    # Each of several equal values has a rank of its own.
+    ranks[is_there] = np.argsort(np.argsort(controls[is_there], kind="stable"))
+    thresholds = np.full(len(controls), np.nan)
+    for image, own in enumerate(ranks):
+        mine = np.sort(own[own >= 0])
+        place = _quantile_place(len(ordered) - len(mine))
+        if place < len(ordered) - len(mine):
+            for rank in mine:
+                # One's own values are passed over in counting.
+                place += int(rank <= place)
+            thresholds[image] = ordered[place]
+    return thresholds
+
+
+def _exceeds(values: FloatArray, threshold: Threshold) -> FloatArray:
+    if math.isnan(threshold.value):
+        return np.full(values.shape, np.nan)
+    return np.where(np.isnan(values), np.nan, values > threshold.value)
+
+
+def _quadrants(looks: FloatArray, uses: FloatArray) -> npt.NDArray[np.str_]:
+    names = np.select(
+        [
+            (looks == 1) & (uses == 1),
+            (looks == 1) & (uses == 0),
+            (looks == 0) & (uses == 1),
+            (looks == 0) & (uses == 0),
+        ],
+        QUADRANTS,
+        UNDETERMINED,
+    )
+    return names.astype(np.str_)

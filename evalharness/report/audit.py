@@ -1,0 +1,90 @@
+"""Figures of the audit: which animal pulls to which class, and what is looked at, used, both or neither."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from evalharness.audit import QUADRANTS, CategoryAudit, PullCell
+from evalharness.report.style import BLUE, GREEN, MUTED, ORANGE, VERMILLION, drawn_text, figure_style, new_figure
+
+QUADRANT_COLOURS = dict(zip(QUADRANTS, (VERMILLION, ORANGE, BLUE, GREEN), strict=True))
+CELL_INCHES = 1.15
+
+
+@figure_style()
+def draw_pull(cells: Sequence[PullCell]) -> Figure:
+    """The pull matrix: category by class, with intervals; a frame marks what is significant.
+
+    Args:
+        cells: Of `pull_matrix`, at least one.
+    """
+    categories = list(dict.fromkeys(cell.category for cell in cells))
+    class_names = list(dict.fromkeys(cell.class_name for cell in cells))
+    values = np.full((len(categories), len(class_names)), np.nan)
+    for cell in cells:
+        values[categories.index(cell.category), class_names.index(cell.class_name)] = cell.pull.value
+    figure = new_figure(2.6 + CELL_INCHES * len(class_names), 1.9 + 0.75 * len(categories))
+    axes = figure.subplots()
+    limit = max(0.05, float(np.nanmax(np.abs(values), initial=0.0)))
+    picture = axes.imshow(values, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
+    for cell in cells:
+        _write_cell(axes, cell, categories.index(cell.category), class_names.index(cell.class_name), limit)
+    axes.set_xticks(range(len(class_names)), [drawn_text(name, 16) for name in class_names])
+    axes.set_yticks(range(len(categories)), [drawn_text(name, 16) for name in categories])
+    axes.set_xlabel("class that the verdict is pulled to")
+    axes.set_ylabel("region in the image")
+    axes.set_title("Pull: what a region adds to the probability of a class, in images of other classes")
+    figure.colorbar(picture, ax=axes, label="added probability")
+    figure.text(
+        0.01, 0.01, "framed: significant after Holm's correction; grey: fewer than 10 images", color=MUTED, size=8
+    )
+    return figure
+
+
+def _write_cell(axes: Axes, cell: PullCell, row: int, column: int, limit: float) -> None:
+    if cell.is_significant is None:
+        axes.text(column, row, f"n = {cell.num_images}", ha="center", va="center", color=MUTED, size=8)
+        return
+    colour = "white" if abs(cell.pull.value) > 0.6 * limit else "black"
+    text = f"{cell.pull.value:+.3f}\n[{cell.pull.ci_low:+.2f}, {cell.pull.ci_high:+.2f}]"
+    axes.text(column, row, text, ha="center", va="center", color=colour, size=8)
+    if cell.is_significant:
+        axes.add_patch(_frame(column, row))
+
+
+def _frame(column: int, row: int) -> Rectangle:
+    return Rectangle((column - 0.47, row - 0.45), 0.94, 0.9, fill=False, edgecolor="black", linewidth=2)
+
+
+@figure_style()
+def draw_quadrants(categories: Sequence[CategoryAudit]) -> Figure:
+    """Stacked bars: for each category on each map, the part of images in each quadrant.
+
+    Args:
+        categories: At least one.
+    """
+    figure = new_figure(9, 1.7 + 0.34 * len(categories))
+    axes = figure.subplots()
+    left = np.zeros(len(categories))
+    places = np.arange(len(categories))
+    for name, colour in QUADRANT_COLOURS.items():
+        widths = np.nan_to_num([entry.quadrants[name].interval.value for entry in categories])
+        axes.barh(places, widths, left=left, color=colour, label=name)
+        for place, start, width in zip(places, left, widths, strict=True):
+            if width >= 0.06:
+                axes.text(start + width / 2, place, f"{width:.0%}", ha="center", va="center", color="white", size=8)
+        left += widths
+    labels = [
+        f"{drawn_text(entry.category, 18)} ({entry.role}, {entry.quadrants['relies'].num_images}) on {entry.map_id}"
+        for entry in categories
+    ]
+    axes.set_yticks(places, labels)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1)
+    axes.set_xlabel("part of the images that could be judged; about 5 % is used by construction")
+    axes.set_title("Looks at it, uses it, both or neither")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.28 / (0.2 + 0.1 * len(categories))), ncols=4, frameon=False)
+    return figure
