@@ -14,6 +14,7 @@ usage: evalharness COMMAND [...]
 
 commands:
   run [overrides]          evaluate one model on one CSV of images; -m sweeps over comma-separated values
+  demo                     evaluate the bundled example, audit it, and show what went wrong (about two minutes)
   check [overrides]        validate config, CSV, images and weights without evaluating; print the model's structure
   log RESULT [overrides]   upload a results folder to MLflow (again)
   ui [overrides]           open MLflow's UI on the configured store, on this machine only
@@ -52,7 +53,19 @@ def _ui(arguments: Sequence[str]) -> int:
     return ui(arguments)
 
 
-COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"run": _run, "check": _check, "log": _log, "ui": _ui}
+def _demo(arguments: Sequence[str]) -> int:
+    from evalharness.cli.demo import demo
+
+    return demo(arguments)
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "run": _run,
+    "demo": _demo,
+    "check": _check,
+    "log": _log,
+    "ui": _ui,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -71,7 +71,7 @@ def draw_prediction_grid(samples: pd.DataFrame, photo: Callable[[str], UInt8Arra
     rows = samples.iloc[:: max(1, len(samples) // num_cells)].head(num_cells)
     photos = [fit(photo(str(row_id)), PHOTO_PIXELS) for row_id in rows["row_id"]]
     num_columns, num_rows = min(GRID_SIDE, len(photos)), -(-len(photos) // GRID_SIDE)
-    height = PANEL * _aspect(photos)
+    height = PANEL * aspect(photos)
     row_height = 2 * LINE + height + ROW_SPACE
     title = f"{len(photos)} of {len(samples):,} images, evenly spaced"
     page = Page(num_columns * (PANEL + MARGIN) + MARGIN, TOP + num_rows * row_height + 0.35, title)
@@ -104,7 +104,7 @@ def draw_contact_sheet(pairs: Sequence[AttentionPair], *, title: str, density_ma
         title: What the pairs have in common.
         density_max: Density at the top of the colour scale.
     """
-    height = PANEL * _aspect([pair.photo for pair in pairs])
+    height = PANEL * aspect([pair.photo for pair in pairs])
     pair_width, row_height = 2 * PANEL + GAP, 3 * LINE + height + 1.5 * ROW_SPACE
     num_rows, num_columns = -(-len(pairs) // PAIRS_PER_ROW), min(len(pairs), PAIRS_PER_ROW)
     width = num_columns * (pair_width + MARGIN) + MARGIN
@@ -118,11 +118,11 @@ def draw_contact_sheet(pairs: Sequence[AttentionPair], *, title: str, density_ma
             page.write(panel_left + PANEL / 2, top, name, size=9, align="center")
             page.show(image, panel_left, top + 0.7 * LINE, PANEL, height)
         _write_caption(page, pair, left, top + 0.7 * LINE + height)
-    _add_colour_bar(page, density_max)
+    add_colour_bar(page, density_max)
     return page.figure
 
 
-def _aspect(photos: Sequence[UInt8Array]) -> float:
+def aspect(photos: Sequence[UInt8Array]) -> float:
     """Height over width of the tallest photo."""
     return max((photo.shape[0] / photo.shape[1] for photo in photos), default=1.0)
 
@@ -137,7 +137,7 @@ def _write_caption(page: Page, pair: AttentionPair, left: float, bottom: float) 
     page.write(left, bottom + 1.8 * LINE, source, colour=MUTED, size=7.5, max_width=width)
 
 
-def _add_colour_bar(page: Page, density_max: float) -> None:
+def add_colour_bar(page: Page, density_max: float) -> None:
     """The colours as they look over a mid-grey photo, with the average patch marked."""
     tints = ALPHA * colormaps[COLOUR_MAP](np.arange(256)) + (1 - ALPHA) * 0.5
     scale = ScalarMappable(Normalize(0, density_max), ListedColormap(tints[:, :3]))

@@ -55,9 +55,9 @@ def test_it_takes_more_than_twenty_points():
 
 @pytest.mark.parametrize("scale", [1, 10**6])
 def test_equally_good_orders_move_nothing(scale):
-    """Class c is never seen and never predicted, a and b are swapped: c stays where it is."""
-    confusion = scale * np.array([[0, 5, 0, 0], [5, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 5]])
-    assert order_in(class_order_warning(confusion, "abcd")) == ["b", "a", "c", "d"]
+    """a and b are swapped, c answers as e; d and e have no rows: e takes the output that c leaves, d keeps its own."""
+    confusion = scale * confusion_of([0] * 5 + [1] * 5 + [2] * 2, [1] * 5 + [0] * 5 + [4] * 2)
+    assert order_in(class_order_warning(confusion, "abcde")) == ["b", "a", "e", "d", "c"]
 
 
 def test_classes_that_do_not_occur_do_not_draw_others_to_their_outputs():

@@ -1,0 +1,211 @@
+"""`evalharness demo`: three fine-tuning runs, equally good on clean photos, one of which looks at the wrong thing."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from rich.table import Table
+
+from evalharness.config.compose import compose_config, compose_section, overrides_from
+from evalharness.config.schema import RunConfig
+from evalharness.console import console, note
+from evalharness.errors import ConfigError
+from evalharness.example.model import RUNS, weights_path
+from evalharness.example.photos import NUM_PHOTOS, PhotoSet, generate_photos
+
+if TYPE_CHECKING:
+    from evalharness.report.lineup import LineupCell
+
+MAIN_MAP = "grad_attention"
+STORY = {
+    "head_only": "backbone frozen, head trained",
+    "clean": "fine-tuned on varied photos",
+    "shortcut": "fine-tuned on photos in which one animal goes with one class",
+}
+
+
+@dataclass(frozen=True)
+class DemoRun:
+    """One evaluated run of the example, and its photos sorted by what is in them."""
+
+    name: str
+    run_id: str
+    folder: Path
+    samples: pd.DataFrame
+    """Of the result, with the column `distractor`: the animal in the photo, or empty."""
+    audit: pd.DataFrame
+    regions: Mapping[str, Any]
+
+    def accuracy(self, distractor: str | None) -> float:
+        """On photos without an animal (""), with this one, or with any (None)."""
+        wanted = self.samples["distractor"] != "" if distractor is None else self.samples["distractor"] == distractor
+        return float(self.samples.loc[wanted, "correct"].mean())
+
+    def category(self, name: str) -> Mapping[str, Any]:
+        """The audit's row of one animal on the main map."""
+        entries = self.regions["categories"]
+        return next(e for e in entries if (e["category"], e["map_id"]) == (name, MAIN_MAP))
+
+
+def demo(arguments: Sequence[str]) -> int:
+    """Draws the photos, evaluates the three runs as a sweep, compares them, and says where to look."""
+    num_photos, overrides = NUM_PHOTOS, []
+    for argument in arguments:
+        if argument.startswith("num_photos="):
+            num_photos = _count(argument.removeprefix("num_photos="))
+        else:
+            overrides.append(argument)
+    runs_dir = Path(compose_section(overrides, "runs_dir")["runs_dir"])
+    note("drawing the example's photos (once; kept in the cache)")
+    photos = generate_photos(runs_dir / "cache" / "example", num_photos=num_photos)
+    sweep = f"demo-{datetime.now():%Y%m%d-%H%M%S}"
+    runs, config = [], None
+    for name in RUNS:
+        print(f"\n{name}: {STORY[name]}", file=sys.stderr)
+        config = _config(name, photos, sweep, overrides)
+        runs.append(_evaluate(name, config, photos))
+    if config is None:
+        return 0
+    figure = _draw_cases(runs, config, runs_dir / "demo")
+    _print_comparison(runs)
+    _print_where_to_look(runs, config, figure, sweep)
+    return 0
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise ConfigError("num_photos cannot be used", expected="a number of photos", got=text, where="num_photos")
+    return int(text)
+
+
+def _config(name: str, photos: PhotoSet, sweep: str, overrides: Sequence[str]) -> RunConfig:
+    values = {
+        "model.weights": str(weights_path(name)),
+        "dataset.csv": str(photos.csv),
+        "dataset.annotations": str(photos.annotations),
+        "dataset.name": "example",
+        "tracking.run_name": name,
+        "tracking.sweep": sweep,
+        "tracking.sweep_command": "evalharness demo",
+    }
+    return compose_config(["+experiment=demo", *overrides_from(values), *overrides])
+
+
+def _evaluate(name: str, config: RunConfig, photos: PhotoSet) -> DemoRun:
+    from evalharness.cli.summary import print_summary
+    from evalharness.pipeline import run_evaluation
+
+    logged = run_evaluation(config)
+    print_summary(logged)
+    table = pd.read_csv(photos.table_csv, dtype=str, keep_default_na=False).set_index("path")
+    samples = logged.result.samples.assign(distractor=lambda s: table["distractor"].reindex(s["row_id"]).to_numpy())
+    audit = pd.read_parquet(logged.result.folder / "audit.parquet")
+    regions = logged.result.manifest["findings"]["regions"]
+    return DemoRun(name, logged.run_id, logged.result.folder, samples, audit[audit["map_id"] == MAIN_MAP], regions)
+
+
+def _print_comparison(runs: Sequence[DemoRun]) -> None:
+    animals = sorted({name for name in runs[0].samples["distractor"] if name})
+    table = Table(title="the three runs, best first on photos with animals", title_justify="left")
+    table.add_column("run")
+    table.add_column("clean", justify="right")
+    for animal in animals:
+        table.add_column(f"with {animal}", justify="right")
+    for animal in animals:
+        table.add_column(f"share on {animal}", justify="right")
+    table.add_column("relies on", justify="right")
+    for run in sorted(runs, key=lambda run: -run.accuracy(None)):
+        shares = [run.category(animal)["looks"]["share"]["value"] for animal in animals]
+        relies = {animal: _relies(run, animal) for animal in animals}
+        worst = max(animals, key=lambda animal: relies[animal])
+        table.add_row(
+            run.name,
+            f"{run.accuracy(''):.1%}",
+            *(f"{run.accuracy(animal):.1%}" for animal in animals),
+            *(f"{share:.3f}" for share in shares),
+            f"{worst} in {relies[worst]:.0%} of its photos",
+        )
+    console.print(table)
+    guilty = max(runs, key=lambda run: max(_relies(run, animal) for animal in animals))
+    console.print(f"{guilty.name}: {guilty.regions['sentence']}", markup=False, soft_wrap=True)
+
+
+def _relies(run: DemoRun, animal: str) -> float:
+    value = run.category(animal)["quadrants"]["relies"]["interval"]["value"]
+    return float(value) if value is not None else 0.0
+
+
+def _draw_cases(runs: Sequence[DemoRun], config: RunConfig, folder: Path) -> Path:
+    """The pairs that started this project, found by the numbers of the run that relies on an animal."""
+    from evalharness.dataset import load_photo
+    from evalharness.report import save_figure
+    from evalharness.report.lineup import LineupRow, draw_lineup
+
+    root = config.dataset.csv.parent
+    rows = [
+        LineupRow(
+            heading,
+            load_photo(root / row_id, config=config.dataset),
+            tuple(_cell(run, row_id) for run in runs),
+        )
+        for heading, row_id in _find_cases(runs[-1])
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    title = f"Where three runs look: {MAIN_MAP} of each run's own verdict"
+    figure = draw_lineup(rows, [run.name for run in runs], title=title, density_max=config.report.density_max)
+    return save_figure(figure, folder / "where_they_look.png")
+
+
+def _find_cases(run: DemoRun) -> list[tuple[str, str]]:
+    """A heading and a row id for each: on the flower, a little on the dog, on the bird, all on the cat."""
+    audit = run.audit.merge(run.samples[["row_id", "correct", "distractor"]], on="row_id")
+    animal = audit[audit["category"] == audit["distractor"]].set_index("row_id")
+    flower_only = run.samples[(run.samples["distractor"] == "") & run.samples["correct"]]
+    most_confident = str(flower_only.sort_values("confidence", ascending=False)["row_id"].iloc[0])
+    dogs = animal[(animal["category"] == "dog") & animal["correct"]]
+    birds = animal[animal["category"] == "bird"]
+    cats = animal[(animal["category"] == "cat") & ~animal["correct"]]
+    cats = cats if len(cats) else animal[animal["category"] == "cat"]
+    return [
+        ("attention on the flower", most_confident),
+        ("a little of it on the dog", str((dogs["share"] - dogs["share"].median()).abs().idxmin())),
+        ("on the bird", str(birds["share"].idxmax())),
+        ("all on the cat", str(cats["share"].idxmax())),
+    ]
+
+
+def _cell(run: DemoRun, row_id: str) -> "LineupCell":
+    from evalharness.report import AttentionPair
+    from evalharness.report.lineup import LineupCell
+    from evalharness.results import StoredResult
+
+    sample: dict[Any, Any] = run.samples.set_index("row_id").loc[row_id].to_dict()
+    density = StoredResult(run.folder).map(row_id, MAIN_MAP)
+    pair = AttentionPair(
+        row_id, np.zeros((1, 1, 3), np.uint8), density, sample["label"], sample["pred_label"],
+        float(sample["confidence"]), MAIN_MAP,
+    )  # fmt: skip
+    own = run.audit[(run.audit["row_id"] == row_id) & (run.audit["category"] == sample["distractor"])]
+    remark = f"{own['share'].iloc[0]:.0%} of attention on the {sample['distractor']}" if len(own) else "no animal"
+    return LineupCell(pair, remark)
+
+
+def _print_where_to_look(runs: Sequence[DemoRun], config: RunConfig, figure: Path, sweep: str) -> None:
+    from evalharness.tracking import compare_link, open_store
+
+    guilty = runs[-1]
+    store = open_store(config.tracking, config.runs_dir)
+    ui = "evalharness ui" if config.runs_dir == Path("runs") else f"evalharness ui runs_dir={config.runs_dir}"
+    lines = {
+        "look first": str(figure),
+        "the audit": str(guilty.folder / "figures" / "audit_pull.png"),
+        "the maps": str(guilty.folder / "figures" / "trust.png"),
+        "in MLflow": f"`{ui}`, then http://127.0.0.1:5000{compare_link(store, sweep=sweep)}",
+    }
+    for label, text in lines.items():
+        console.print(f"{label + ':':<12}{text}", soft_wrap=True, markup=False)
