@@ -8,9 +8,9 @@ from PIL import Image
 
 from evalharness.config.compose import compose_config, overrides_from
 from evalharness.config.schema import RunConfig
-from evalharness.dataset import load_image
+from evalharness.dataset import load_photo, place
 from evalharness.pipeline import run_evaluation
-from evalharness.report import overlay
+from evalharness.report import STYLES, Extent, side_by_side
 from evalharness.results import StoredResult
 
 
@@ -25,7 +25,7 @@ class Result(StoredResult):
             map_id: Default: the first map of the evaluation.
 
         Returns:
-            Photo | overlay, at the size that the model saw; a notebook displays it.
+            Photo | map, in the photo's own proportions; a notebook displays it.
 
         Raises:
             ResultsError: No such image or map.
@@ -34,12 +34,12 @@ class Result(StoredResult):
         config = RunConfig.model_validate(self.manifest["config"])
         row = self.samples.iloc[self.position(row_id)]
         path = Path(self.manifest["provenance"]["dataset"]["root"]) / row["path"]
-        photo = load_image(path, image_size=tuple(self.recipe["input"]["image_size"]), config=config.dataset)
-        drawn = overlay(photo, self.map(row_id, map_id), density_max=config.report.density_max)
-        pair = Image.new("RGB", (2 * photo.shape[1], photo.shape[0]))
-        pair.paste(Image.fromarray(photo), (0, 0))
-        pair.paste(Image.fromarray(drawn), (photo.shape[1], 0))
-        return pair
+        photo = load_photo(path, config=config.dataset)
+        height, width, _ = photo.shape
+        extent = place((height, width), config.model.image_size, config.dataset.resize).extent
+        draw = STYLES[config.report.style]
+        drawn = draw(photo, self.map(row_id, map_id), density_max=config.report.density_max, extent=Extent(*extent))
+        return Image.fromarray(side_by_side(photo, drawn))
 
 
 def evaluate(config: RunConfig | Mapping[str, Any] | Sequence[str]) -> Result:

@@ -34,6 +34,12 @@ class Placement:
         """Maps points (x, y) of the model's input, shape (n, 2), to the photo; the inverse of `to_image`."""
         return (points - self._corner()) / self._scale()
 
+    @property
+    def extent(self) -> tuple[float, float, float, float]:
+        """Top, bottom, left and right of the photo, as fractions of the canvas; outside 0 to 1 where it is cropped."""
+        (height, width), (rows, columns) = self.image_size, self.scaled_size
+        return self.top / height, (self.top + rows) / height, self.left / width, (self.left + columns) / width
+
     def _scale(self) -> Points:
         rows, columns = (scaled / photo for scaled, photo in zip(self.scaled_size, self.photo_size, strict=True))
         return np.array((columns, rows), np.float64)

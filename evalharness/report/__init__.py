@@ -3,7 +3,7 @@
 from evalharness.report.audit import draw_pull, draw_quadrants
 from evalharness.report.confusion import draw_confusion_matrix
 from evalharness.report.figures import draw_figures
-from evalharness.report.overlay import darken, overlay, upsample
+from evalharness.report.overlay import STYLES, WHOLE, Extent, darken, overlay, side_by_side, upsample
 from evalharness.report.per_class import draw_per_class
 from evalharness.report.reliability import draw_reliability
 from evalharness.report.selection import select_logged, select_rows
@@ -12,7 +12,10 @@ from evalharness.report.style import save_figure
 from evalharness.report.trust import draw_trust
 
 __all__ = [
+    "STYLES",
+    "WHOLE",
     "AttentionPair",
+    "Extent",
     "darken",
     "draw_confusion_matrix",
     "draw_contact_sheet",
@@ -27,5 +30,6 @@ __all__ = [
     "save_figure",
     "select_logged",
     "select_rows",
+    "side_by_side",
     "upsample",
 ]

@@ -11,7 +11,7 @@ from evalharness.config.schema import ReportConfig
 from evalharness.console import note
 from evalharness.records import Evaluation, FloatArray, UInt8Array
 from evalharness.report.confusion import draw_confusion_matrix
-from evalharness.report.overlay import fit, overlay, side_by_side
+from evalharness.report.overlay import STYLES, WHOLE, Extent, fit, side_by_side
 from evalharness.report.per_class import draw_per_class
 from evalharness.report.reliability import draw_reliability
 from evalharness.report.selection import Rule, select_logged, select_rows
@@ -37,6 +37,7 @@ def draw_figures(  # noqa: PLR0917
     *,
     class_names: Sequence[str],
     seed: int,
+    extent: Callable[[str], Extent] = lambda _: WHOLE,
 ) -> list[Path]:
     """Writes the figures of the verdicts, the contact sheets and the overlays of one evaluation as PNG.
 
@@ -44,11 +45,12 @@ def draw_figures(  # noqa: PLR0917
         samples: A row per image: `row_id, label, pred_label, correct, confidence`.
         evaluation: The metrics of the same rows.
         maps: By map id, densities (n, rows, columns) in the order of the samples; may be memory-mapped.
-        photo: Gives the RGB image (height, width, 3) of a row id, as the model saw it.
+        photo: Gives the RGB image (height, width, 3) of a row id.
         folder: Where to; created if missing.
         config: What to draw.
         class_names: In the order of the confusion matrix.
         seed: Of the random choices.
+        extent: Gives the part of the model's input that a row's photo spans.
 
     Returns:
         The files written: `confusion_matrix.png`, `reliability.png`, `per_class.png`, `prediction_grid.png`,
@@ -72,9 +74,9 @@ def draw_figures(  # noqa: PLR0917
     ]
     for rule in config.contact_sheet:
         row_ids = select_rows(samples, rule, config.num_pairs, seed)
-        paths += _draw_sheets(_pairs(samples, maps, photo, row_ids), rule, folder, config.density_max)
+        paths += _draw_sheets(_pairs(samples, maps, photo, row_ids, extent=extent), rule, folder, config)
     logged = select_logged(samples, config.num_logged_images, seed)
-    return paths + _draw_overlays(_pairs(samples, maps, photo, logged), folder / "overlays", config.density_max)
+    return paths + _draw_overlays(_pairs(samples, maps, photo, logged, extent=extent), folder / "overlays", config)
 
 
 def _tell_of_missing_glyphs(class_names: Sequence[str]) -> None:
@@ -91,6 +93,8 @@ def _pairs(
     maps: Mapping[str, FloatArray],
     photo: Callable[[str], UInt8Array],
     row_ids: Sequence[str],
+    *,
+    extent: Callable[[str], Extent],
 ) -> dict[str, list[AttentionPair]]:
     """By map id; each photo is read once."""
     positions = {str(row_id): position for position, row_id in enumerate(samples["row_id"])}
@@ -108,29 +112,31 @@ def _pairs(
                     pred_label=sample["pred_label"],
                     confidence=float(sample["confidence"]),
                     map_id=map_id,
+                    extent=extent(row_id),
                 )
             )
     return pairs
 
 
 def _draw_sheets(
-    pairs: Mapping[str, Sequence[AttentionPair]], rule: Rule, folder: Path, density_max: float
+    pairs: Mapping[str, Sequence[AttentionPair]], rule: Rule, folder: Path, config: ReportConfig
 ) -> list[Path]:
     paths = []
     for map_id, chosen in pairs.items():
         if chosen:
             title = f"{SHEET_TITLES[rule]} — {map_id}"
-            sheet = draw_contact_sheet(chosen, title=title, density_max=density_max)
+            sheet = draw_contact_sheet(chosen, title=title, density_max=config.density_max, style=config.style)
             paths.append(save_figure(sheet, folder / f"pairs_{rule}.{map_id}.png"))
     return paths
 
 
-def _draw_overlays(pairs: Mapping[str, Sequence[AttentionPair]], folder: Path, density_max: float) -> list[Path]:
+def _draw_overlays(pairs: Mapping[str, Sequence[AttentionPair]], folder: Path, config: ReportConfig) -> list[Path]:
     folder.mkdir(exist_ok=True)
+    draw = STYLES[config.style]
     paths = []
     for pair in (pair for chosen in pairs.values() for pair in chosen):
         photo = fit(pair.photo, OVERLAY_PIXELS)
-        image = side_by_side(photo, overlay(photo, pair.density, density_max=density_max))
+        image = side_by_side(photo, draw(photo, pair.density, density_max=config.density_max, extent=pair.extent))
         path = folder / f"{slug(pair.label)}.{slug(pair.row_id)}.{pair.map_id}.png"
         # The lightest compression: half the time of the default for a tenth more bytes.
         Image.fromarray(image).save(path, compress_level=1)

@@ -82,7 +82,7 @@ def _draw_row(page: Page, row: LineupRow, top: float, height: float, density_max
     page.write(MARGIN, top + height + 1.8 * LINE, f"true {drawn_text(row.cells[0].pair.label, 26)}", colour=MUTED)
     for column, cell in enumerate(row.cells, start=1):
         left, pair = MARGIN + column * (PANEL + GAP), cell.pair
-        page.show(overlay(photo, pair.density, density_max=density_max), left, top, PANEL, height)
+        page.show(overlay(photo, pair.density, density_max=density_max, extent=pair.extent), left, top, PANEL, height)
         sign, colour = (RIGHT_SIGN, RIGHT_COLOUR) if pair.is_correct else (WRONG_SIGN, WRONG_COLOUR)
         verdict = f"{sign} {drawn_text(pair.pred_label, 26)} ({pair.confidence:.2f})"
         page.write(left, top + height + 0.8 * LINE, verdict, colour=colour, max_width=PANEL)

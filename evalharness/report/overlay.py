@@ -1,6 +1,8 @@
 """Attention density as pixels: one colour scale for every image of a run, so that equal colours mean equal density."""
 
+from collections.abc import Callable, Mapping
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib import colormaps
@@ -8,17 +10,32 @@ from PIL import Image, ImageDraw, ImageFont
 
 from evalharness.records import FloatArray, UInt8Array
 
+
+class Extent(NamedTuple):
+    """The part of the model's input that a drawn photo spans, each side as a fraction of the input's.
+
+    Below 0 or above 1: cropped away. Within: the rest of the input is padding.
+    """
+
+    top: float
+    bottom: float
+    left: float
+    right: float
+
+
+WHOLE = Extent(0.0, 1.0, 0.0, 1.0)
 COLOUR_MAP = "inferno"
 ALPHA = 0.6
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
-def upsample(density: FloatArray, size: tuple[int, int]) -> FloatArray:
+def upsample(density: FloatArray, size: tuple[int, int], extent: Extent = WHOLE) -> FloatArray:
     """Patch densities at pixel resolution: bilinear between patch centres, constant outside the outer ones.
 
     Args:
         density: (rows, columns) of the patch grid.
-        size: (height, width) in pixels of the image that the grid covers.
+        size: (height, width) in pixels of the image to cover.
+        extent: The part of the model's input that the image spans.
 
     Returns:
         (height, width), float32; all NaN if any patch is not finite, since such a map has no meaning.
@@ -27,13 +44,14 @@ def upsample(density: FloatArray, size: tuple[int, int]) -> FloatArray:
     rows, columns = density.shape
     if not np.isfinite(density).all():
         return np.full(size, np.nan, dtype=np.float32)
-    return _weights(rows, height) @ density.astype(np.float32) @ _weights(columns, width).T
+    vertical = _weights(rows, height, extent.top, extent.bottom)
+    return vertical @ density.astype(np.float32) @ _weights(columns, width, extent.left, extent.right).T
 
 
 @cache
-def _weights(num_patches: int, num_pixels: int) -> FloatArray:
+def _weights(num_patches: int, num_pixels: int, start: float, stop: float) -> FloatArray:
     """(num_pixels, num_patches): how much each patch along one side counts for each pixel."""
-    centres = (np.arange(num_pixels) + 0.5) * num_patches / num_pixels - 0.5
+    centres = _centres(num_pixels, start, stop) * num_patches - 0.5
     centres = np.clip(centres, 0, num_patches - 1)
     left = np.minimum(centres.astype(int), max(0, num_patches - 2))
     right = np.minimum(left + 1, num_patches - 1)
@@ -45,7 +63,22 @@ def _weights(num_patches: int, num_pixels: int) -> FloatArray:
     return weights
 
 
-def overlay(photo: UInt8Array, density: FloatArray, *, density_max: float, alpha: float = ALPHA) -> UInt8Array:
+def _centres(num_pixels: int, start: float, stop: float) -> FloatArray:
+    """Centres of the pixels along one side, as fractions of the model's input."""
+    return start + (np.arange(num_pixels) + 0.5) * (stop - start) / num_pixels
+
+
+def _is_seen(size: tuple[int, int], extent: Extent) -> FloatArray:
+    """(height, width, 1): 1 where the model saw the pixel, 0 where it was cropped away."""
+    rows = _centres(size[0], extent.top, extent.bottom)
+    columns = _centres(size[1], extent.left, extent.right)
+    is_seen = ((rows >= 0) & (rows <= 1))[:, None] & ((columns >= 0) & (columns <= 1))[None, :]
+    return is_seen[..., None].astype(np.float32)
+
+
+def overlay(
+    photo: UInt8Array, density: FloatArray, *, density_max: float, alpha: float = ALPHA, extent: Extent = WHOLE
+) -> UInt8Array:
     """The photo in grey under the colours of its attention density.
 
     The photo loses its own colours, so that a hue always means density, never petals.
@@ -55,33 +88,41 @@ def overlay(photo: UInt8Array, density: FloatArray, *, density_max: float, alpha
         density: (rows, columns) over the patch grid; 1 is an average patch.
         density_max: Density at the top of the colour scale; more looks the same.
         alpha: Weight of the colours, 0 (the grey photo) to 1 (the colours alone).
+        extent: The part of the model's input that the photo spans; what was cropped away stays grey.
 
     Returns:
         RGB (height, width, 3); the hatched photo, marked "no map", where the density is not finite.
     """
-    pixels = upsample(density, _size(photo))
+    pixels = upsample(density, _size(photo), extent)
     if np.isnan(pixels).any():
         return mark_no_map(photo)
+    weight: FloatArray = alpha * _is_seen(_size(photo), extent)
     levels = _rounded(np.clip(255 * pixels / density_max, 0, 255))
     grey = photo.astype(np.float32) @ _LUMA
-    return _rounded((1 - alpha) * grey[..., None] + alpha * _palette()[levels])
+    return _rounded((1 - weight) * grey[..., None] + weight * _palette()[levels])
 
 
-def darken(photo: UInt8Array, density: FloatArray, *, density_max: float) -> UInt8Array:
+def darken(photo: UInt8Array, density: FloatArray, *, density_max: float, extent: Extent = WHOLE) -> UInt8Array:
     """The photo multiplied by its attention: black at density 0, unchanged from `density_max` on.
 
     Args:
         photo: RGB (height, width, 3).
         density: (rows, columns) over the patch grid; 1 is an average patch.
         density_max: Density at which the photo keeps its full brightness.
+        extent: The part of the model's input that the photo spans; what was cropped away is black.
 
     Returns:
         RGB (height, width, 3); the hatched photo, marked "no map", where the density is not finite.
     """
-    pixels = upsample(density, _size(photo))
+    pixels = upsample(density, _size(photo), extent)
     if np.isnan(pixels).any():
         return mark_no_map(photo)
-    return _rounded(photo * np.clip(pixels / density_max, 0, 1)[..., None])
+    brightness = np.clip(pixels / density_max, 0, 1)[..., None] * _is_seen(_size(photo), extent)
+    return _rounded(photo.astype(np.float32) * brightness)
+
+
+STYLES: Mapping[str, Callable[..., UInt8Array]] = {"overlay": overlay, "darkened": darken}
+"""How a map is drawn on its photo: (photo, density, *, density_max, extent) -> RGB."""
 
 
 def mark_no_map(photo: UInt8Array) -> UInt8Array:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from evalharness.records import FloatArray, UInt8Array
-from evalharness.report.overlay import ALPHA, COLOUR_MAP, fit, overlay
+from evalharness.report.overlay import ALPHA, COLOUR_MAP, STYLES, WHOLE, Extent, fit
 from evalharness.report.page import Page
 from evalharness.report.style import (
     DPI,
@@ -45,13 +45,15 @@ class AttentionPair:
 
     row_id: str
     photo: UInt8Array
-    """RGB (height, width, 3), as the model saw it."""
+    """RGB (height, width, 3)."""
     density: FloatArray
     """(rows, columns) of the patch grid; 1 is an average patch; NaN if the map is not defined."""
     label: str
     pred_label: str
     confidence: float
     map_id: str
+    extent: Extent = WHOLE
+    """The part of the model's input that the photo spans."""
 
     @property
     def is_correct(self) -> bool:
@@ -96,13 +98,16 @@ def _draw_verdict(
 
 
 @figure_style()
-def draw_contact_sheet(pairs: Sequence[AttentionPair], *, title: str, density_max: float) -> Figure:
+def draw_contact_sheet(
+    pairs: Sequence[AttentionPair], *, title: str, density_max: float, style: str = "overlay"
+) -> Figure:
     """Pairs of *Original | Attention Map*, two in a row, all on one colour scale.
 
     Args:
         pairs: At least one.
         title: What the pairs have in common.
         density_max: Density at the top of the colour scale.
+        style: `overlay` or `darkened`.
     """
     height = PANEL * aspect([pair.photo for pair in pairs])
     pair_width, row_height = 2 * PANEL + GAP, 3 * LINE + height + 1.5 * ROW_SPACE
@@ -113,12 +118,12 @@ def draw_contact_sheet(pairs: Sequence[AttentionPair], *, title: str, density_ma
         sheet_row, sheet_column = divmod(index, PAIRS_PER_ROW)
         left, top = MARGIN + sheet_column * (pair_width + MARGIN), TOP + sheet_row * row_height
         photo = fit(pair.photo, PHOTO_PIXELS)
-        attention = overlay(photo, pair.density, density_max=density_max)
+        attention = STYLES[style](photo, pair.density, density_max=density_max, extent=pair.extent)
         for panel_left, name, image in ((left, "Original", photo), (left + PANEL + GAP, "Attention Map", attention)):
             page.write(panel_left + PANEL / 2, top, name, size=9, align="center")
             page.show(image, panel_left, top + 0.7 * LINE, PANEL, height)
         _write_caption(page, pair, left, top + 0.7 * LINE + height)
-    add_colour_bar(page, density_max)
+    add_colour_bar(page, density_max, style)
     return page.figure
 
 
@@ -137,9 +142,12 @@ def _write_caption(page: Page, pair: AttentionPair, left: float, bottom: float) 
     page.write(left, bottom + 1.8 * LINE, source, colour=MUTED, size=7.5, max_width=width)
 
 
-def add_colour_bar(page: Page, density_max: float) -> None:
+def add_colour_bar(page: Page, density_max: float, style: str = "overlay") -> None:
     """The colours as they look over a mid-grey photo, with the average patch marked."""
-    tints = ALPHA * colormaps[COLOUR_MAP](np.arange(256)) + (1 - ALPHA) * 0.5
+    is_dark = style == "darkened"
+    tints = colormaps["gray" if is_dark else COLOUR_MAP](np.arange(256))
+    if not is_dark:
+        tints = ALPHA * tints + (1 - ALPHA) * 0.5
     scale = ScalarMappable(Normalize(0, density_max), ListedColormap(tints[:, :3]))
     axes = page.add_axes(MARGIN, page.height - 0.7, 2 * PANEL + GAP, 0.14)
     bar = page.figure.colorbar(scale, cax=axes, orientation="horizontal", extend="max")

@@ -73,11 +73,12 @@ def complete(
             table,
             evaluation,
             maps,
-            inputs.load_image,
+            inputs.load_photo,
             writer.folder / "figures",
             config.report,
             class_names=inputs.classes,
             seed=config.seed,
+            extent=inputs.photo_extent,
         )
         if findings.trust:
             figure = report.draw_trust(findings.trust, max_head_similarity=config.faithfulness.max_head_similarity)

@@ -21,7 +21,9 @@ from evalharness.console import note
 from evalharness.errors import ConfigError, DatasetError
 from evalharness.inference import ForwardPass
 from evalharness.records import Dataset, IntArray, MapSpec, Sample, UInt8Array, VisionTransformer, WeightsSource
+from evalharness.report import Extent
 
+MAX_DRAWN_SIDE = 512
 FIRST_TURNED_ORIENTATION = 5
 """EXIF orientations from here on swap width and height."""
 
@@ -87,11 +89,9 @@ class Inputs:
         masks = self.required_annotations.masks(sample.row_id)
         if not masks:
             return None
-        info, config = self.dataset.images[sample.row_id], self.config.dataset
-        orientation = info.exif_orientation if config.exif == "apply" else 1
-        is_turned = orientation >= FIRST_TURNED_ORIENTATION
-        photo_size = (info.width, info.height) if is_turned else (info.height, info.width)
-        placement = datasets.place(photo_size, self.config.model.image_size, config.resize)
+        is_applied = self.config.dataset.exif == "apply"
+        orientation = self.dataset.images[sample.row_id].exif_orientation if is_applied else 1
+        placement = self.placement(sample.row_id)
         return place_regions(masks, self.required_annotations.roles, placement, orientation=orientation)
 
     @property
@@ -120,6 +120,21 @@ class Inputs:
         return datasets.load_image(
             self._paths[row_id], image_size=self.config.model.image_size, config=self.config.dataset
         )
+
+    def load_photo(self, row_id: str) -> UInt8Array:
+        """One photo for drawing, in its own proportions."""
+        return datasets.load_photo(self._paths[row_id], config=self.config.dataset, max_side=MAX_DRAWN_SIDE)
+
+    def placement(self, row_id: str) -> datasets.Placement:
+        """Where a row's upright photo lands on the model's input."""
+        info, config = self.dataset.images[row_id], self.config.dataset
+        is_turned = config.exif == "apply" and info.exif_orientation >= FIRST_TURNED_ORIENTATION
+        photo_size = (info.width, info.height) if is_turned else (info.height, info.width)
+        return datasets.place(photo_size, self.config.model.image_size, config.resize)
+
+    def photo_extent(self, row_id: str) -> Extent:
+        """The part of the model's input that a row's photo spans."""
+        return Extent(*self.placement(row_id).extent)
 
     @cached_property
     def _paths(self) -> dict[str, Path]:

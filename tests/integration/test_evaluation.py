@@ -215,11 +215,11 @@ def test_results_are_read_without_model_weights_or_images(tiny_run, tmp_path):
     assert len(StoredResult(folder).samples) == 10
 
 
-def test_show_draws_the_photo_beside_its_map(finished):
+def test_show_draws_the_photo_beside_its_map_in_its_own_proportions(finished):
     result, _ = finished
     picture = result.show(result.samples.row_id[0])
-    assert picture.size == (64, 32)
-    left, right = np.asarray(picture)[:, :32], np.asarray(picture)[:, 32:]
+    assert picture.size == (44 + 8 + 44, 36)
+    left, right = np.asarray(picture)[:, :44], np.asarray(picture)[:, 52:]
     assert (left != right).any()
 
 

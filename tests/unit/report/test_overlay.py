@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from matplotlib import colormaps
 
-from evalharness.report import darken, overlay, upsample
+from evalharness.report import Extent, darken, overlay, upsample
 from evalharness.report.overlay import fit, side_by_side
 
 RNG = np.random.default_rng(0)
@@ -153,3 +153,23 @@ def test_side_by_side():
     assert (both[:, :3] == 0).all()
     assert (both[:, 3:5] == 255).all()
     assert (both[:, 5:] == 7).all()
+
+
+def test_a_cropped_photo_is_coloured_only_where_the_model_saw_it():
+    # The photo spans twice the input's width: a quarter on each side was cropped away.
+    photo = np.full((8, 16, 3), 100, np.uint8)
+    density = np.array([[0.0, 6.0], [0.0, 6.0]])
+    extent = Extent(0.0, 1.0, -0.5, 1.5)
+    drawn = overlay(photo, density, density_max=6, extent=extent)
+    np.testing.assert_array_equal(drawn[:, :4], 100)
+    np.testing.assert_array_equal(drawn[:, 12:], 100)
+    inner = overlay(photo[:, 4:12], density, density_max=6)
+    np.testing.assert_array_equal(drawn[:, 4:12], inner)
+    assert not darken(photo, density, density_max=6, extent=extent)[:, :4].any()
+
+
+def test_the_map_of_a_padded_photo_is_cut_to_the_photo():
+    density = np.arange(16, dtype=np.float32).reshape(4, 4)
+    whole = upsample(density, (16, 16))
+    # The photo fills the middle half of the rows.
+    np.testing.assert_allclose(upsample(density, (8, 16), Extent(0.25, 0.75, 0.0, 1.0)), whole[4:12], atol=1e-5)
