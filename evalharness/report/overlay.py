@@ -98,8 +98,8 @@ def overlay(
         return mark_no_map(photo)
     weight: FloatArray = alpha * _is_seen(_size(photo), extent)
     levels = _rounded(np.clip(255 * pixels / density_max, 0, 255))
-    grey = photo.astype(np.float32) @ _LUMA
-    return _rounded((1 - weight) * grey[..., None] + weight * _palette()[levels])
+    grey = (photo.astype(np.float32) @ _LUMA)[..., None]
+    return _rounded(grey + weight * (_palette()[levels] - grey))
 
 
 def darken(photo: UInt8Array, density: FloatArray, *, density_max: float, extent: Extent = WHOLE) -> UInt8Array:
