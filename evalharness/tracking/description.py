@@ -21,6 +21,7 @@ def describe(evaluation: FinishedEvaluation, run_id: str) -> str:
     manifest = evaluation.manifest
     lines = [f"{_headline(evaluation)}.", "", _counted(evaluation), ""]
     lines += [f"> **Warning:** {_escaped(' '.join(warning.split()))}\n" for warning in manifest["warnings"]]
+    lines += [f"{sentence}\n" for sentence in _findings(evaluation)]
     percent = f"{100 * evaluation.config['bootstrap']['confidence']:g} % interval"
     lines += [f"| metric | value | {percent} |", "| --- | --- | --- |"]
     lines += [
@@ -32,6 +33,18 @@ def describe(evaluation: FinishedEvaluation, run_id: str) -> str:
         for name in _pictures(evaluation)
     ]
     return "\n".join([*lines, "", "\n\n".join(pictures), "", WHERE_TO_LOOK])
+
+
+def _findings(evaluation: FinishedEvaluation) -> list[str]:
+    """What the audit and the test of the maps say, a sentence each; gates that do not hold first."""
+    findings = evaluation.manifest["findings"]
+    sentences = [f"**Gate does not hold:** {_escaped(text)}" for text in findings["broken_gates"]]
+    if findings["regions"]:
+        sentences.append(f"**Audit:** {_escaped(findings['regions']['sentence'])}")
+    if findings["trust"]:
+        first = findings["trust"][0]
+        sentences.append(f"**Map `{first['map_id']}`:** {_escaped(first['verdict'])}.")
+    return sentences
 
 
 def _pictures(evaluation: FinishedEvaluation) -> list[str]:

@@ -22,6 +22,7 @@ from PIL import Image, ImageFilter
 
 CLASSES = ("daisy", "dandelion", "roses", "sunflowers", "tulips")
 VIT_B16 = {"model": "notebook"}
+OCCLUDED_IMAGES = 2
 SMALL_VIT = {
     "model": "custom", "model.image_size": 224, "model.patch_size": 16, "model.num_layers": 3, "model.hidden_size": 96,
     "model.num_heads": 3, "model.mlp_dim": 192, "model.preprocessing": "raw",
@@ -161,10 +162,36 @@ def bench_methods(folder: Path, count: int, repeats: int) -> None:
         return time.perf_counter() - start
 
     timed = {"model.predict": plain}
-    for name in METHODS:
-        values = overrides(folder, VIT_B16, csv, attention__methods=[name])
-        timed[name] = predict_and_store(values, folder)
+    sharing = [name for name, method in METHODS.items() if method.needs not in ("perturbation", "nothing")]
+    for name in sharing:
+        timed[name] = predict_and_store(overrides(folder, VIT_B16, csv, attention__methods=[name]), folder)
+    everything = overrides(folder, VIT_B16, csv, attention__methods=[*sharing, "random", "center"])
+    timed["all of these"] = predict_and_store(everything, folder)
     interleaved(timed, "model.predict", repeats, f"ViT-B/16, {count} images, prediction + map + metrics + storing")
+    bench_occlusion(folder, images[:OCCLUDED_IMAGES], keras_model)
+
+
+def bench_occlusion(folder: Path, images: np.ndarray, keras_model: object) -> None:
+    """Occlusion of a few images to `model.predict` on the same ones: one pass per group of patches."""
+    from evalharness.config.compose import compose_config, overrides_from
+    from evalharness.steps.inputs import gather_inputs
+
+    csv = write_photos(folder, len(images))
+    values = overrides(folder, VIT_B16, csv, attention__methods=["occlusion"])
+    forward = gather_inputs(compose_config(overrides_from(values))).forward
+    labels, row_ids = np.zeros(len(images), np.int32), [""] * len(images)
+
+    def seconds(run: Callable[[], object]) -> float:
+        start = time.perf_counter()
+        run()
+        return time.perf_counter() - start
+
+    timed = {
+        "model.predict": lambda: seconds(lambda: keras_model.predict(images, verbose=0)),
+        "occlusion": lambda: seconds(lambda: forward(images.astype(np.uint8), labels, row_ids)),
+    }
+    title = f"ViT-B/16, {len(images)} images, {forward.num_forward_passes} forward passes an image"
+    interleaved(timed, "model.predict", 3, title)
 
 
 def bench_bfloat16(folder: Path, count: int, repeats: int) -> None:

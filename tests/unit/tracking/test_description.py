@@ -40,3 +40,16 @@ def test_only_pictures_that_exist_are_shown(results):
     text = describe(FinishedEvaluation.read(folder), "1a2b")
     assert text.count("get-artifact") == 2
     assert "figures%2Fpairs_worst_mistakes.grad_attention.png" in text
+
+
+def test_findings_are_told_before_the_table(results):
+    evaluation = FinishedEvaluation.read(results())
+    evaluation.manifest["findings"] = {
+        "broken_gates": ["gate.max_relies_rate: 30 % of verdicts rely on cat"],
+        "regions": {"sentence": "The shortcut is cat: it pulls verdicts to roses."},
+        "trust": [{"map_id": "grad_attention", "verdict": "believe it: beats random"}],
+    }
+    text = describe(evaluation, "id")
+    before_table = text[: text.index("| metric")]
+    for part in ("The shortcut is cat", "Gate does not hold", "believe it: beats random"):
+        assert part in before_table
