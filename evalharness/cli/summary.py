@@ -1,12 +1,14 @@
 """The tables that end a command."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
 
 from evalharness.console import console
+from evalharness.results import read_manifest
 
 if TYPE_CHECKING:
     from evalharness.cli.run import JobOutcome
@@ -34,6 +36,10 @@ def print_summary(logged: "LoggedRun") -> None:
     console.print(table)
     print_trust(manifest)
     print_regions(manifest)
+    print_noise(manifest)
+    print_stress(manifest)
+    if before_after := manifest["findings"].get("before_after"):
+        console.print(before_after["sentence"], markup=False, soft_wrap=True)
     speed = metrics.get("throughput/images_per_s")
     lines = {
         "speed": f"{speed:.1f} images/s, prediction and {', '.join(logged.result.map_ids) or 'no'} maps"
@@ -91,6 +97,51 @@ def print_regions(manifest: Mapping[str, Any]) -> None:
     console.print(regions["sentence"], markup=False, soft_wrap=True)
 
 
+def print_noise(manifest: Mapping[str, Any]) -> None:
+    """Whether attention explains mistakes, and what of it is an artifact."""
+    noise = manifest["findings"].get("noise")
+    if noise is None:
+        return
+    console.print(noise["sentence"], markup=False, soft_wrap=True)
+    if noise["num_outlier_images"]:
+        rate = noise["maps"][0]["artifact_rate"]["value"]
+        console.print(
+            f"{noise['num_outlier_images']} of {noise['num_images']} images have outlier tokens; "
+            f"{_percent(rate)} of the hot patches of {noise['maps'][0]['map_id']} are such artifacts (artifacts.png)",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+def print_stress(manifest: Mapping[str, Any]) -> None:
+    """What pasted cut-outs do, if that was tried."""
+    stress = manifest["findings"].get("stress")
+    if stress is None:
+        return
+    map_id = stress["map_id"]
+    title = f"stress: a cut-out pasted into the photo{f', map {map_id}' if map_id else ''}"
+    table = Table(title=title, title_justify="left")
+    for heading in ("cut-out", "photos", "flips", "(hidden)", "mostly to", "share", "(clean)", "Δ prob."):
+        table.add_column(heading, justify="left" if heading in ("cut-out", "mostly to") else "right")
+    for entry in stress["categories"]:
+        new = [f"{name} ({count})" for name, count in list(entry["flips_to"].items())[:1]]
+        table.add_row(
+            Text(entry["category"]),
+            str(entry["num_images"]),
+            _with_interval(entry["flips"], digits=2),
+            _percent(entry["hidden_flips"]["value"]),
+            Text(", ".join(new) or "-"),
+            *(_number(entry[name]["value"]) for name in ("share", "clean_share", "delta_prob")),
+        )
+    console.print(table)
+    console.print("(hidden): with the cut-out's outline filled instead, what hiding alone does", style="dim")
+    console.print(f"pasted: {stress['sentence']}", markup=False, soft_wrap=True)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
 def _percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f} %"
 
@@ -113,11 +164,28 @@ def print_sweep(outcomes: Sequence["JobOutcome"]) -> int:
         own = "\n".join(override for override in outcome.overrides if override not in shared)
         table.add_row(str(outcome.number), Text(own), *numbers, Text(_ended(outcome)))
     console.print(table)
+    for line in _same_backbones(outcomes):
+        console.print(line, markup=False, soft_wrap=True)
     failed = [outcome for outcome in outcomes if outcome.error is not None]
     if failed:
         console.print(f"{len(failed)} of {len(outcomes)} runs failed", markup=False)
         return 1
     return max((outcome.exit_code for outcome in outcomes), default=0)
+
+
+def _same_backbones(outcomes: Sequence["JobOutcome"]) -> list[str]:
+    """A sentence for each group of runs whose class-agnostic maps are equal by construction."""
+    groups: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        if outcome.results is not None:
+            manifest = read_manifest(Path(outcome.results))
+            digest = manifest["provenance"]["model"]["backbone_sha256"]
+            groups.setdefault(digest, []).append(f"{outcome.number} ({manifest['provenance']['weights']['uri']})")
+    return [
+        f"runs {', '.join(members)} share one backbone: their rollout and last_attention maps are equal by construction"
+        for members in groups.values()
+        if len({member.partition(" ")[2] for member in members}) > 1
+    ]
 
 
 def _ended(outcome: "JobOutcome") -> str:

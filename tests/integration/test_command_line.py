@@ -152,11 +152,6 @@ def test_check_prints_the_structure_and_the_probe(arguments, tmp_path):
         assert part in process.stderr
 
 
-def test_permuted_classes_are_noticed(tmp_path):
-    """Weights of a head that reads the colour of the photo: right in one order of classes only."""
-    pytest.importorskip("tensorflow")
-
-
 def test_a_sweep_goes_on_after_a_failure_and_ends_with_a_table(arguments, tiny_run, tmp_path):
     sweep = [value for value in arguments() if not value.startswith("model.weights=")]
     process = evalharness("run", "-m", *sweep, f"model.weights={tmp_path}/none.h5,{tiny_run.weights}", cwd=tmp_path)

@@ -1,0 +1,165 @@
+"""The bundled example through the whole harness: a model that has learned something, and mistakes that show then."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import evalharness
+from evalharness.example.model import RUNS, weights_path
+from evalharness.example.photos import CLASSES, generate_photos
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory):
+    return generate_photos(tmp_path_factory.mktemp("example"), num_photos=150)
+
+
+@pytest.fixture(scope="session")
+def overrides(photos):
+    """Of a run of the example; keyword names use `__` for a dot."""
+
+    def compose(run, runs_dir, **values):
+        return {
+            "model": "example",
+            "model.weights": str(weights_path(run)),
+            "dataset": "notebook",
+            "dataset.csv": str(photos.csv),
+            "runs_dir": str(runs_dir),
+            "bootstrap.num_resamples": 300,
+            **{key.replace("__", "."): value for key, value in values.items()},
+        }
+
+    return compose
+
+
+@pytest.fixture(scope="session")
+def audited(overrides, photos, tmp_path_factory):
+    """Every run with its audit, by name."""
+    runs_dir = tmp_path_factory.mktemp("runs")
+    return {
+        run: evalharness.evaluate(
+            overrides(
+                run, runs_dir, dataset__annotations=str(photos.annotations), faithfulness__num_images=10,
+                attention__methods=["grad_attention", "rollout"],
+            )
+        )
+        for run in RUNS
+    }  # fmt: skip
+
+
+def by_animal(result, photos):
+    table = pd.read_csv(photos.table_csv, dtype=str, keep_default_na=False).set_index("path")
+    return table["distractor"].reindex(result.samples["row_id"]).to_numpy()
+
+
+def test_all_runs_are_good_on_photos_without_animals(audited, photos):
+    accuracies = {
+        run: result.samples["correct"].to_numpy()[by_animal(result, photos) == ""].mean()
+        for run, result in audited.items()
+    }
+    assert min(accuracies.values()) > 0.85
+    assert max(accuracies.values()) - min(accuracies.values()) < 0.1
+
+
+def test_the_planted_cat_costs_the_shortcut_far_more(audited, photos):
+    def lost(run):
+        result = audited[run]
+        correct, animal = result.samples["correct"].to_numpy(), by_animal(result, photos)
+        others = result.samples["label"].to_numpy() != "roses"
+        return correct[others & (animal == "")].mean() - correct[others & (animal == "cat")].mean()
+
+    assert lost("shortcut") - lost("clean") > 0.2
+
+
+def test_the_audit_names_the_cat_and_the_roses(audited):
+    regions = audited["shortcut"].manifest["findings"]["regions"]
+    assert "cat" in regions["sentence"]
+    assert "roses" in regions["sentence"]
+    largest = max(regions["pull"], key=lambda cell: cell["pull"]["value"])
+    assert (largest["category"], largest["class_name"]) == ("cat", "roses")
+    assert largest["is_significant"]
+
+
+def relies_rate(result, category):
+    entries = result.manifest["findings"]["regions"]["categories"]
+    entry = next(e for e in entries if (e["map_id"], e["category"]) == ("grad_attention", category))
+    return entry["quadrants"]["relies"]["interval"]
+
+
+def test_only_the_shortcut_relies_on_the_cat(audited):
+    rates = {run: relies_rate(result, "cat") for run, result in audited.items()}
+    assert rates["shortcut"]["ci_low"] > rates["clean"]["ci_high"]
+    assert rates["shortcut"]["value"] == max(rate["value"] for rate in rates.values())
+
+
+def test_rollout_is_told_to_be_blind_to_the_head(audited):
+    trust = {entry["map_id"]: entry for entry in audited["clean"].manifest["findings"]["trust"]}
+    assert set(trust) == {"grad_attention", "rollout", "random", "center"}
+    assert trust["rollout"]["measures"]["head_similarity"]["value"] == pytest.approx(1)
+    assert not trust["rollout"]["is_trusted"]
+    assert trust["grad_attention"]["measures"]["head_similarity"]["value"] < 1
+
+
+def test_a_frozen_backbone_is_the_same_backbone(audited):
+    digests = {run: result.manifest["provenance"]["model"]["backbone_sha256"] for run, result in audited.items()}
+    assert digests["clean"] != digests["shortcut"] != digests["head_only"]
+
+
+def test_permuted_classes_are_noticed(overrides, tmp_path, capsys):
+    order = ["tulips", "sunflowers", "roses", "dandelion", "daisy"]
+    result = evalharness.evaluate(
+        overrides("clean", tmp_path, limit=60, model__classes=order, dataset__classes=list(CLASSES))
+    )
+    (warning,) = result.manifest["warnings"]
+    # The order that would be right is the one of training.
+    assert "daisy" in warning
+    position = [warning.index(name) for name in CLASSES]
+    assert position == sorted(position)
+    assert "warning" in capsys.readouterr().err
+
+
+def test_confused_preprocessing_is_noticed_by_the_probe(overrides, tmp_path, capsys):
+    from evalharness.cli.main import main
+    from evalharness.config.compose import overrides_from
+
+    for preprocessing, is_wrong in (("vit", False), ("raw", True)):
+        values = overrides("clean", tmp_path, model__preprocessing=preprocessing, model__probe=60)
+        assert main(["check", *overrides_from(values)]) == 0
+        error = capsys.readouterr().err
+        assert ("were probably trained with model.preprocessing=vit" in " ".join(error.split())) == is_wrong
+
+
+def test_new_thresholds_and_roles_need_no_model(overrides, photos, tmp_path, monkeypatch):
+    values = overrides("clean", tmp_path, limit=60, dataset__annotations=str(photos.annotations))
+    first = evalharness.evaluate(values)
+
+    def refuse(*_, **__):
+        raise AssertionError("a model was loaded")
+
+    monkeypatch.setattr("evalharness.model.load_model", refuse)
+    again = evalharness.evaluate({**values, "gate.max_relies_rate": 0.5, "faithfulness.max_head_similarity": 0.5})
+    assert again.folder == first.folder
+    np.testing.assert_array_equal(again.maps("grad_attention"), first.maps("grad_attention"))
+
+
+def test_a_gate_that_does_not_hold_ends_with_3_and_names_rows(overrides, photos, tmp_path, capsys):
+    from evalharness.cli.main import main
+    from evalharness.config.compose import overrides_from
+
+    values = overrides("shortcut", tmp_path, dataset__annotations=str(photos.annotations), gate__max_relies_rate=0.05)
+    assert main(["run", *overrides_from(values)]) == 3
+    error = capsys.readouterr().err
+    assert "gate.max_relies_rate" in error
+    assert "-cat.jpg" in error
+
+
+def test_the_demo_runs_on_few_photos(tmp_path, capsys):
+    from evalharness.cli.main import main
+
+    runs_dir = tmp_path / "runs"
+    arguments = [f"runs_dir={runs_dir}", "num_photos=150", "faithfulness.num_images=5", "bootstrap.num_resamples=300"]
+    assert main(["demo", *arguments]) == 0
+    error = " ".join(capsys.readouterr().err.split())
+    assert "shortcut: The shortcut is cat: it pulls verdicts to roses" in error
+    assert "evalharness ui" in error
+    assert (runs_dir / "demo" / "where_they_look.png").stat().st_size > 10_000

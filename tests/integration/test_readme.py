@@ -1,0 +1,85 @@
+"""Every command of the README, run on the bundled example in place of the reader's own files."""
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from evalharness.example.model import weights_path
+from evalharness.example.photos import generate_photos
+
+README = Path(__file__).parents[2] / "README.md"
+# The reader's ViT-B/16 is the example's tiny ViT here, and few images are enough to see that a command works.
+STAND_IN = ("model=notebook", "model=example")
+FEWER = ["limit=25", "bootstrap.num_resamples=200"]
+
+
+def commands(language="sh"):
+    blocks = re.findall(rf"```{language}\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    lines = [line.split("  #")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line]
+
+
+EVALHARNESS = [line for line in commands() if line.startswith("evalharness ")]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    root = tmp_path_factory.mktemp("readme")
+    photos = generate_photos(root, num_photos=30)
+    for number, run in enumerate(("clean", "shortcut"), start=1):
+        shutil.copy(weights_path(run), photos.root / f"run{number}.h5")
+    shutil.copy(photos.annotations, photos.root / "regions.json")
+    return photos.root
+
+
+def test_the_readme_has_the_commands_that_are_tested_here():
+    assert len(EVALHARNESS) >= 5
+    assert {"make demo", "make test"} <= set(commands())
+
+
+@pytest.mark.parametrize("line", [line for line in EVALHARNESS if line != "evalharness ui"])
+def test_command(line, folder):
+    words = line.replace(*STAND_IN).split()[1:]
+    fewer = [word.replace("32", "3") if word.startswith("faithfulness") else word for word in words]
+    limits = [] if words[0] == "demo" else FEWER
+    process = subprocess.run(
+        [sys.executable, "-m", "evalharness", *fewer, *limits], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert process.returncode == 0, process.stderr
+
+
+def test_ui(folder):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "evalharness", "ui", "port=5187"], cwd=folder, stderr=subprocess.DEVNULL
+    )
+    try:
+        assert b"MLflow" in first_answer("http://127.0.0.1:5187/", timeout_s=90)
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def first_answer(url, *, timeout_s):
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return answer.read()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
+
+
+def test_python_example(folder, monkeypatch):
+    (block,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    monkeypatch.chdir(folder)
+    names = {}
+    exec(block.replace('"model": "notebook"', '"model": "example", "limit": 25'), names)
+    assert 0 <= names["result"].metrics["accuracy"] <= 1
