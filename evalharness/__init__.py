@@ -15,16 +15,19 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from evalharness.api import Result, evaluate
+    from evalharness.steps.compare import Comparison, compare
 
 # Read when TensorFlow is imported, which happens in more than one place: no notices on standard error.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 __version__ = "0.1.0"
-__all__ = ["Result", "__version__", "evaluate"]
+__all__ = ["Comparison", "Result", "__version__", "compare", "evaluate"]
 
 
 def __getattr__(name: str) -> object:
     if name in ("Result", "evaluate"):
         # By name, since everything below imports this module and nothing below may import the API.
         return getattr(import_module("evalharness.api"), name)
+    if name in ("Comparison", "compare"):
+        return getattr(import_module("evalharness.steps.compare"), name)
     raise AttributeError(f"module 'evalharness' has no attribute {name!r}")

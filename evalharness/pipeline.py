@@ -10,7 +10,11 @@ from evalharness.steps.complete import Findings, complete
 from evalharness.steps.faithfulness import examine_maps
 from evalharness.steps.gates import broken_gates
 from evalharness.steps.inputs import Inputs, gather_inputs
+from evalharness.steps.noise import measure_noise
 from evalharness.steps.predict import predict
+from evalharness.steps.reference import look_before
+from evalharness.steps.stress import stress_verdicts
+from evalharness.steps.what_is_it import name_regions
 
 
 @dataclass(frozen=True)
@@ -52,5 +56,10 @@ def compute_results(inputs: Inputs) -> None:
         stages = results.Stages(inputs.folder)
         trust = examine_maps(inputs, samples, stages)
         regions = audit_regions(inputs, samples, writer, stages)
-        findings = Findings(trust, regions, broken_gates(config.gate, trust, regions))
+        noise = measure_noise(inputs, samples, writer, regions)
+        stress = stress_verdicts(inputs, samples, writer, stages)
+        before_after = look_before(inputs, samples, writer, stages)
+        named = name_regions(inputs, samples, writer, stages, noise)
+        gates = broken_gates(config.gate, trust, regions, stress)
+        findings = Findings(trust, regions, gates, noise, stress, before_after, named)
         complete(inputs, writer, settled, findings, num_predicted)

@@ -76,7 +76,8 @@ def check_options(specs: Sequence[MapSpec], *, num_layers: int, num_heads: int, 
         "layer": (lambda v: _is_between(v, -num_layers, num_layers - 1), f"{-num_layers} to {num_layers - 1}"),
         "head": (lambda v: v is None or _is_between(v, 0, num_heads - 1), f"null, or 0 to {num_heads - 1}"),
         "readout": (lambda v: v in ("cls", "mean"), "cls or mean"),
-        "group_size": (lambda v: _is_between(v, 1, min(grid_size)), f"1 to {min(grid_size)} patches"),
+        # A group as large as the grid would hide the whole image: there is no rest to take the colour from.
+        "group_size": (lambda v: _is_between(v, 1, max(grid_size) - 1), f"1 to {max(grid_size) - 1} patches"),
     }
     for spec in specs:
         for option, value in spec.options.items():
@@ -84,7 +85,7 @@ def check_options(specs: Sequence[MapSpec], *, num_layers: int, num_heads: int, 
             if not is_allowed(value):
                 raise ConfigError(
                     f"option {option} of map {spec.map_id} does not fit the model",
-                    expected=words, got=value, where="attention.methods",
+                    expected=words, got="null" if value is None else value, where="attention.methods",
                 )  # fmt: skip
 
 

@@ -15,8 +15,11 @@ usage: evalharness COMMAND [...]
 commands:
   run [overrides]          evaluate one model on one CSV of images; -m sweeps over comma-separated values
   demo                     evaluate the bundled example, audit it, and show what went wrong (about two minutes)
+  compare RUN RUN...       compare finished runs (MLflow run ids or results folders) on the same images
+  inspect IMAGE...         verdict, confidence and attention map of single images or folders (--run RUN, --json)
   check [overrides]        validate config, CSV, images and weights without evaluating; print the model's structure
   log RESULT [overrides]   upload a results folder to MLflow (again)
+  export RESULT --to DIR   write samples, maps and annotations for other tools
   ui [overrides]           open MLflow's UI on the configured store, on this machine only
 
 examples:
@@ -41,6 +44,24 @@ def _check(arguments: Sequence[str]) -> int:
     return check(arguments)
 
 
+def _compare(arguments: Sequence[str]) -> int:
+    from evalharness.cli.compare import compare
+
+    return compare(arguments)
+
+
+def _inspect(arguments: Sequence[str]) -> int:
+    from evalharness.cli.inspect import inspect
+
+    return inspect(arguments)
+
+
+def _export(arguments: Sequence[str]) -> int:
+    from evalharness.cli.export import export
+
+    return export(arguments)
+
+
 def _log(arguments: Sequence[str]) -> int:
     from evalharness.cli.store import log
 
@@ -62,8 +83,11 @@ def _demo(arguments: Sequence[str]) -> int:
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "run": _run,
     "demo": _demo,
+    "compare": _compare,
+    "inspect": _inspect,
     "check": _check,
     "log": _log,
+    "export": _export,
     "ui": _ui,
 }
 

@@ -38,8 +38,9 @@ def print_summary(logged: "LoggedRun") -> None:
     print_regions(manifest)
     print_noise(manifest)
     print_stress(manifest)
-    if before_after := manifest["findings"].get("before_after"):
-        console.print(before_after["sentence"], markup=False, soft_wrap=True)
+    for name in ("before_after", "what_is_it"):
+        if found := manifest["findings"].get(name):
+            console.print(found["sentence"], markup=False, soft_wrap=True)
     speed = metrics.get("throughput/images_per_s")
     lines = {
         "speed": f"{speed:.1f} images/s, prediction and {', '.join(logged.result.map_ids) or 'no'} maps"
@@ -78,15 +79,15 @@ def print_regions(manifest: Mapping[str, Any]) -> None:
     regions = manifest["findings"]["regions"]
     if regions is None:
         return
-    table = Table(title="what it looks at, and what it uses", title_justify="left")
-    for heading in ("map", "region", "images", "share", "lift", "uses", "(controls)", "relies", "flips"):
-        table.add_column(heading, justify="left" if heading in ("map", "region") else "right")
-    for entry in regions["categories"]:
+    # The first map is the run's main one; all of them would not fit, and are in the figures and in the manifest.
+    main_map = regions["categories"][0]["map_id"]
+    table = Table(title=f"what {main_map} looks at, and what the verdict uses", title_justify="left")
+    for heading in ("region", "images", "lift", "uses", "(controls)", "relies", "flips"):
+        table.add_column(heading, justify="left" if heading == "region" else "right")
+    for entry in (entry for entry in regions["categories"] if entry["map_id"] == main_map):
         table.add_row(
-            entry["map_id"],
             Text(f"{entry['category']} ({entry['role']})"),
             str(entry["num_images"]),
-            _with_interval(entry["looks"]["share"]),
             _with_interval(entry["looks"]["lift"], digits=2),
             _percent(entry["uses"]["interval"]["value"]),
             _percent(entry["control_uses_rate"]),

@@ -15,6 +15,11 @@ class Frozen(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _empty_if_null(value: object) -> object:
+    """Hydra lets `key={a: b}` replace null, but not an empty mapping."""
+    return {} if value is None else value
+
+
 class HeadLayer(Frozen):
     """One layer on top of the backbone's class token."""
 
@@ -61,6 +66,9 @@ class ModelConfig(Frozen):
     output: Literal["auto", "logits"] = "auto"
     precision: Literal["float32", "bfloat16"] = "float32"
     allow_code: bool = False
+    reference: str | None = Field(
+        None, description="Weights of the same backbone before fine-tuning, with or without a head: where did it look?"
+    )
     probe: int = Field(0, ge=0, description="`check` scores this many images under both preprocessings.")
 
     @field_validator("classes")
@@ -147,7 +155,8 @@ class AttentionConfig(Frozen):
 class ReportConfig(Frozen):
     """`report`: what is drawn."""
 
-    contact_sheet: tuple[Literal["worst_mistakes", "most_confident", "random"], ...] = (
+    contact_sheet: tuple[Literal["noisiest", "worst_mistakes", "most_confident", "random"], ...] = (
+        "noisiest",
         "worst_mistakes",
         "most_confident",
         "random",
@@ -156,6 +165,7 @@ class ReportConfig(Frozen):
     num_pairs: int = Field(8, ge=1, le=64, description="Pairs on each contact sheet.")
     num_logged_images: int = Field(12, ge=0, le=200, description="Overlays logged under keys that line up across runs.")
     density_max: float = Field(6.0, gt=1, description="Top of the fixed colour scale; 1 is an average patch.")
+    html: bool = Field(default=True, description="Write `report.html`: everything in one file, for a browser.")
 
 
 class BootstrapConfig(Frozen):
@@ -190,12 +200,54 @@ class FaithfulnessConfig(Frozen):
 class AuditConfig(Frozen):
     """`audit`: what annotated regions are to the classes, and how they are erased."""
 
-    roles: dict[str, Literal["object", "distractor", "ignore"]] = Field(
+    roles: Annotated[dict[str, Literal["object", "distractor", "ignore"]], BeforeValidator(_empty_if_null)] = Field(
         default_factory=dict, description="By category; default: `object` if named like a class, else `distractor`."
     )
     erase_roles: tuple[Literal["object", "distractor"], ...] = ("object", "distractor")
     fill: Literal["mean", "blur", "inpaint"] = "mean"
     num_controls: int = Field(4, ge=1, le=32)
+
+
+class StressConfig(Frozen):
+    """`stress`: cut-outs pasted into the user's own photos."""
+
+    num_images: int = Field(0, ge=0, description="Photos, seeded, the classes taking turns; 0: off.")
+    cutouts: Path | None = Field(
+        None, description="Folder of PNG or WebP with alpha, a sub-folder per category; default: the bundled animals."
+    )
+    scale: tuple[float, float] = Field(
+        (0.3, 0.5), description="Smallest and largest length of a cut-out, as part of the photo's shorter side."
+    )
+
+    @field_validator("scale")
+    @classmethod
+    def _scale_rises(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not 0 < value[0] <= value[1] <= 0.9:
+            raise ValueError("scale must rise within 0 to 0.9, such as [0.3,0.5]")
+        return value
+
+
+class WhatIsItConfig(Frozen):
+    """`what_is_it`: names what the noisiest images' maps light up off the object, with a pre-trained model."""
+
+    num_images: int = Field(0, ge=0, description="The noisiest images of the first map; 0: off.")
+    weights: str | None = Field(None, description="Of the pre-trained model, with its head.")
+    classes: tuple[str, ...] | Literal["imagenet"] | None = Field(None, description="Order of its outputs.")
+    model: Annotated[dict[str, Any], BeforeValidator(_empty_if_null)] = Field(
+        default_factory=dict, description="Where it differs from the run's `model`, such as {preprocessing: vit}."
+    )
+    download: bool = Field(
+        default=False, description="Fetch the published ImageNet weights of vit_b16, vit_b32, vit_l16 or vit_l32."
+    )
+    margin: float = Field(0.25, ge=0, le=2, description="Added around the region on each side, in parts of its size.")
+
+    @model_validator(mode="after")
+    def _model_is_named(self) -> Self:
+        if self.num_images and self.download == (self.weights is not None):
+            raise ValueError("needs either `weights` (and `classes`), or `download=true`")
+        if self.num_images and self.weights is not None and self.classes is None:
+            raise ValueError("`weights` needs `classes`: the names of its outputs, in order")
+        return self
 
 
 class GateConfig(Frozen):
@@ -204,6 +256,20 @@ class GateConfig(Frozen):
     attention: bool = Field(default=False, description="The first map can be trusted; needs `faithfulness.num_images`.")
     max_distractor_lift: float | None = Field(None, ge=0, description="Of any distractor on the first map.")
     max_relies_rate: float | None = Field(None, ge=0, le=1, description="Of any distractor on the first map.")
+    max_stress_flip_rate: float | None = Field(
+        None, ge=0, le=1, description="Of the cut-outs of any category; needs `stress.num_images`."
+    )
+
+
+class CompareConfig(Frozen):
+    """`compare`: two or more finished runs against one of them."""
+
+    reference: str | None = Field(None, description="One of the runs, as named on the command line; default the first.")
+    min_difference: float = Field(
+        0.02, gt=0, le=1, description="Difference in accuracy that matters: how many images would tell it?"
+    )
+    maps: tuple[str, ...] | None = Field(None, description="Map ids; default: all, which every run must then have.")
+    num_flips: int = Field(12, ge=0, le=200, description="Broken, and fixed, images that are drawn.")
 
 
 class RunConfig(Frozen):
@@ -214,8 +280,11 @@ class RunConfig(Frozen):
     attention: AttentionConfig
     faithfulness: FaithfulnessConfig = FaithfulnessConfig()
     audit: AuditConfig = AuditConfig()
+    stress: StressConfig = StressConfig()
+    what_is_it: WhatIsItConfig = WhatIsItConfig()
     gate: GateConfig = GateConfig()
     report: ReportConfig = ReportConfig()
+    compare: CompareConfig = CompareConfig()
     bootstrap: BootstrapConfig = BootstrapConfig()
     tracking: TrackingConfig = TrackingConfig()
     runs_dir: Path = Path("runs")

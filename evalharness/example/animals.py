@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evalharness.example.drawing import Color, Pen, jitter, mix, pick, shade, shades
+from evalharness.example.drawing import Color, Pen, mix, pick, shade, shades
 from evalharness.records import FloatArray
 
 BLACK, INK = (38, 36, 38), (16, 14, 14)
@@ -36,7 +36,16 @@ def _draw_sitting_cat(pen: Pen, rng: np.random.Generator, coat: Coat) -> None:
     edge = shade(coat.fur, 0.55)
     tail = [(0.4, 0.9), (0.86, 0.86), (1.02, 0.45), (0.84 + rng.uniform(-0.1, 0.2), 0.02)]
     _draw_tail(pen, tail, coat, width=0.17)
-    body = [(-0.14, -0.3), (-0.42, 0.15), (-0.58, 0.68), (-0.46, 1.0), (0.46, 1.0), (0.6, 0.68), (0.42, 0.15), (0.14, -0.3)]
+    body = [
+        (-0.14, -0.3),
+        (-0.42, 0.15),
+        (-0.58, 0.68),
+        (-0.46, 1.0),
+        (0.46, 1.0),
+        (0.6, 0.68),
+        (0.42, 0.15),
+        (0.14, -0.3),
+    ]
     pen.blob(body, coat.fur, outline=edge)
     pen.ellipse((0, 0.3), (0.22, 0.42), coat.belly)
     for side in (-1, 1):
@@ -56,7 +65,16 @@ def _draw_walking_cat(pen: Pen, rng: np.random.Generator, coat: Coat) -> None:
         step = rng.uniform(-0.12, 0.12)
         pen.stroke([(x, 0.2), (x + step * 0.4, 0.6), (x + step, 0.95)], shade(coat.fur, brightness), width=0.17)
         pen.ellipse((x + step - 0.05, 0.96), (0.12, 0.06), shade(coat.belly, brightness))
-    body = [(-0.74, -0.16), (-0.3, -0.24), (0.4, -0.26), (0.84, -0.14), (0.92, 0.2), (0.55, 0.42), (-0.3, 0.44), (-0.78, 0.26)]
+    body = [
+        (-0.74, -0.16),
+        (-0.3, -0.24),
+        (0.4, -0.26),
+        (0.84, -0.14),
+        (0.92, 0.2),
+        (0.55, 0.42),
+        (-0.3, 0.44),
+        (-0.78, 0.26),
+    ]
     pen.blob(body, coat.fur, outline=edge)
     pen.blob([(-0.6, 0.3), (0, 0.28), (0.45, 0.33), (0.3, 0.42), (-0.4, 0.43)], coat.belly)
     for x in (-0.4, -0.18, 0.04, 0.26, 0.48):
@@ -105,7 +123,16 @@ def draw_dog(pen: Pen, rng: np.random.Generator) -> None:
 def _draw_sitting_dog(pen: Pen, rng: np.random.Generator, coat: Coat, collar: Color) -> None:
     edge = shade(coat.fur, 0.55)
     pen.stroke([(0.4, 0.85), (0.8, 0.7), (0.98, 0.35 + rng.uniform(-0.1, 0.1))], coat.fur, width=0.14, is_smooth=True)
-    body = [(-0.24, -0.25), (-0.46, 0.1), (-0.62, 0.75), (-0.56, 1.0), (0.56, 1.0), (0.62, 0.75), (0.46, 0.1), (0.24, -0.25)]
+    body = [
+        (-0.24, -0.25),
+        (-0.46, 0.1),
+        (-0.62, 0.75),
+        (-0.56, 1.0),
+        (0.56, 1.0),
+        (0.62, 0.75),
+        (0.46, 0.1),
+        (0.24, -0.25),
+    ]
     pen.blob(body, coat.fur, outline=edge)
     pen.blob([(-0.2, -0.1), (0.2, -0.1), (0.24, 0.4), (0, 0.6), (-0.24, 0.4)], coat.belly)
     for side in (-1, 1):
@@ -113,7 +140,16 @@ def _draw_sitting_dog(pen: Pen, rng: np.random.Generator, coat: Coat, collar: Co
         pen.ellipse((side * 0.25, 0.94), (0.2, 0.09), coat.belly)
     pen.stroke([(0, 0.45), (0, 0.98)], edge, width=0.03)
     pen.stroke([(-0.3, -0.1), (0, -0.03), (0.3, -0.1)], collar, width=0.11, is_smooth=True)
-    head = [(-0.28, -0.98), (0.28, -0.98), (0.42, -0.7), (0.3, -0.3), (0.16, -0.1), (-0.16, -0.1), (-0.3, -0.3), (-0.42, -0.7)]
+    head = [
+        (-0.28, -0.98),
+        (0.28, -0.98),
+        (0.42, -0.7),
+        (0.3, -0.3),
+        (0.16, -0.1),
+        (-0.16, -0.1),
+        (-0.3, -0.3),
+        (-0.42, -0.7),
+    ]
     pen.blob(head, coat.fur, outline=edge)
     pen.blob([(0, -0.98), (0.08, -0.75), (0.1, -0.4), (-0.1, -0.4), (-0.08, -0.75)], mix(coat.belly, SNOW, 0.4))
     if rng.random() < 0.7:
@@ -123,7 +159,13 @@ def _draw_sitting_dog(pen: Pen, rng: np.random.Generator, coat: Coat, collar: Co
     pen.stroke([(-0.14, -0.2), (0, -0.25), (0.14, -0.2)], INK, width=0.03)
     for side in (-1, 1):
         pen.ellipse((side * 0.2, -0.66), (0.075, 0.08), INK)
-        ear = [(side * 0.22, -1.0), (side * 0.54, -0.92), (side * 0.72, -0.5), (side * 0.66, -0.1), (side * 0.46, -0.14)]
+        ear = [
+            (side * 0.22, -1.0),
+            (side * 0.54, -0.92),
+            (side * 0.72, -0.5),
+            (side * 0.66, -0.1),
+            (side * 0.46, -0.14),
+        ]
         pen.blob([*ear, (side * 0.38, -0.6)], shade(coat.mark, 0.85), outline=shade(coat.mark, 0.5))
 
 
@@ -135,18 +177,40 @@ def _draw_standing_dog(pen: Pen, rng: np.random.Generator, coat: Coat, collar: C
         step = rng.uniform(-0.1, 0.1)
         pen.stroke([(x, 0.15), (x + step * 0.4, 0.55), (x + step, 0.94)], shade(coat.fur, brightness), width=0.19)
         pen.ellipse((x + step - 0.06, 0.95), (0.14, 0.07), shade(coat.belly, brightness))
-    body = [(-0.66, -0.38), (-0.1, -0.3), (0.6, -0.32), (0.8, -0.05), (0.66, 0.28), (0.15, 0.24), (-0.4, 0.42), (-0.74, 0.15)]
+    body = [
+        (-0.66, -0.38),
+        (-0.1, -0.3),
+        (0.6, -0.32),
+        (0.8, -0.05),
+        (0.66, 0.28),
+        (0.15, 0.24),
+        (-0.4, 0.42),
+        (-0.74, 0.15),
+    ]
     pen.blob(body, coat.fur, outline=edge)
     pen.blob([(0.0, -0.28), (0.45, -0.29), (0.5, 0.02), (0.2, 0.12), (-0.05, -0.05)], coat.mark)
     pen.stroke([(-0.52, -0.2), (-0.74, -0.55)], coat.fur, width=0.42)
-    head = [(-0.62, -0.98), (-0.92, -0.94), (-1.08, -0.7), (-1.44, -0.6), (-1.46, -0.42), (-1.1, -0.34), (-0.76, -0.4), (-0.54, -0.65)]
+    head = [
+        (-0.62, -0.98),
+        (-0.92, -0.94),
+        (-1.08, -0.7),
+        (-1.44, -0.6),
+        (-1.46, -0.42),
+        (-1.1, -0.34),
+        (-0.76, -0.4),
+        (-0.54, -0.65),
+    ]
     pen.blob(head, coat.fur, outline=edge)
     pen.blob([(-1.1, -0.6), (-1.42, -0.55), (-1.43, -0.43), (-1.1, -0.38)], coat.belly)
     pen.ellipse((-1.45, -0.58), (0.09, 0.075), INK)
     pen.stroke([(-1.4, -0.42), (-1.12, -0.44)], INK, width=0.03)
     pen.ellipse((-0.98, -0.74), (0.055, 0.055), INK)
     pen.stroke([(-0.78, -0.28), (-0.5, -0.46)], collar, width=0.1)
-    pen.blob([(-0.74, -0.98), (-0.5, -0.84), (-0.44, -0.4), (-0.6, -0.26), (-0.76, -0.5)], shade(coat.mark, 0.85), outline=edge)
+    pen.blob(
+        [(-0.74, -0.98), (-0.5, -0.84), (-0.44, -0.4), (-0.6, -0.26), (-0.76, -0.5)],
+        shade(coat.mark, 0.85),
+        outline=edge,
+    )
 
 
 def draw_bird(pen: Pen, rng: np.random.Generator) -> None:
@@ -166,14 +230,32 @@ def _draw_perched_bird(pen: Pen, rng: np.random.Generator, coat: Coat) -> None:
     droop = rng.uniform(-0.25, 0.25)
     for index in range(3):
         low = 0.08 * index
-        pen.polygon([(0.4, 0.0 + low), (1.3, 0.25 + droop + low), (1.26, 0.42 + droop + low), (0.4, 0.3 + low)], shade(coat.mark, 0.9 + 0.15 * index), outline=edge)
-    body = [(-0.62, -0.3), (-0.2, -0.4), (0.4, -0.16), (0.72, 0.2), (0.4, 0.5), (-0.1, 0.6), (-0.55, 0.4), (-0.74, 0.02)]
+        pen.polygon(
+            [(0.4, 0.0 + low), (1.3, 0.25 + droop + low), (1.26, 0.42 + droop + low), (0.4, 0.3 + low)],
+            shade(coat.mark, 0.9 + 0.15 * index),
+            outline=edge,
+        )
+    body = [
+        (-0.62, -0.3),
+        (-0.2, -0.4),
+        (0.4, -0.16),
+        (0.72, 0.2),
+        (0.4, 0.5),
+        (-0.1, 0.6),
+        (-0.55, 0.4),
+        (-0.74, 0.02),
+    ]
     pen.blob(body, coat.fur, outline=edge)
     pen.blob([(-0.66, -0.1), (-0.3, 0.0), (-0.1, 0.5), (-0.3, 0.54), (-0.56, 0.36), (-0.71, 0.05)], coat.belly)
     wing = [(-0.24, -0.2), (0.2, -0.22), (0.62, 0.05), (1.0, 0.36), (0.5, 0.36), (0.0, 0.3), (-0.22, 0.05)]
     pen.blob(wing, coat.mark, outline=edge)
     for shift in (0.0, 0.12, 0.24):
-        pen.stroke([(0.0, 0.02 + shift * 0.7), (0.4, 0.06 + shift), (0.8, 0.28 + shift * 0.3)], shade(coat.mark, 1.25), width=0.03, is_smooth=True)
+        pen.stroke(
+            [(0.0, 0.02 + shift * 0.7), (0.4, 0.06 + shift), (0.8, 0.28 + shift * 0.3)],
+            shade(coat.mark, 1.25),
+            width=0.03,
+            is_smooth=True,
+        )
     _draw_bird_head(pen, coat, (-0.58, -0.56))
 
 
@@ -182,8 +264,16 @@ def _draw_flying_bird(pen: Pen, rng: np.random.Generator, coat: Coat) -> None:
     lift = rng.uniform(0.85, 1.15)
     _draw_wing(pen, [(0.1, -0.1), (0.05, -0.75 * lift), (0.4, -1.1 * lift)], rng, shade(coat.mark, 0.8))
     for spread in (-0.16, 0.0, 0.16):
-        pen.polygon([(0.5, 0.08), (1.2, 0.1 + spread * 2), (1.16, 0.3 + spread * 2), (0.5, 0.24)], shade(coat.mark, 1 + spread), outline=edge)
-    pen.blob([(-0.62, -0.14), (-0.1, -0.2), (0.5, 0.0), (0.72, 0.16), (0.4, 0.32), (-0.2, 0.36), (-0.62, 0.2)], coat.fur, outline=edge)
+        pen.polygon(
+            [(0.5, 0.08), (1.2, 0.1 + spread * 2), (1.16, 0.3 + spread * 2), (0.5, 0.24)],
+            shade(coat.mark, 1 + spread),
+            outline=edge,
+        )
+    pen.blob(
+        [(-0.62, -0.14), (-0.1, -0.2), (0.5, 0.0), (0.72, 0.16), (0.4, 0.32), (-0.2, 0.36), (-0.62, 0.2)],
+        coat.fur,
+        outline=edge,
+    )
     pen.blob([(-0.6, 0.08), (-0.1, 0.14), (0.4, 0.22), (0.0, 0.33), (-0.45, 0.27)], coat.belly)
     _draw_wing(pen, [(-0.2, 0.0), (-0.5, -0.65 * lift), (-0.35, -1.15 * lift)], rng, coat.mark)
     _draw_bird_head(pen, coat, (-0.68, -0.08))
@@ -193,7 +283,9 @@ def _draw_wing(pen: Pen, arm: list[tuple[float, float]], rng: np.random.Generato
     """A raised wing: feathers that fan out backwards from the arm."""
     shoulder, wrist, tip = np.asarray(arm)
     feathers = np.linspace(0, 1, 8)[:, None]
-    roots = np.where(feathers < 0.5, shoulder + (wrist - shoulder) * feathers * 2, wrist + (tip - wrist) * (feathers - 0.5) * 2)
+    roots = np.where(
+        feathers < 0.5, shoulder + (wrist - shoulder) * feathers * 2, wrist + (tip - wrist) * (feathers - 0.5) * 2
+    )
     ends = roots + np.concatenate([0.62 - 0.2 * feathers, 0.1 - 0.5 * feathers], axis=1)
     width = np.array([0.0, 0.13])
     outlines = np.stack([roots - width, ends - width * 0.4, ends + width * 0.4, roots + width], axis=1)

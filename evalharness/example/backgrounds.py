@@ -10,7 +10,15 @@ GREENS = ((72, 112, 44), (96, 138, 60), (52, 88, 44), (128, 150, 74), (62, 98, 7
 SOILS = ((96, 70, 48), (122, 94, 66), (74, 56, 44), (142, 120, 92))
 SKIES = ((126, 172, 222), (168, 200, 228), (206, 214, 220), (226, 196, 170), (96, 140, 200))
 STONES = ((142, 140, 136), (112, 112, 116), (172, 164, 150))
-FLECKS = ((246, 206, 40), (238, 140, 172), (246, 244, 238), (196, 30, 44), (134, 66, 150), (150, 92, 48), (238, 128, 40))
+FLECKS = (
+    (246, 206, 40),
+    (238, 140, 172),
+    (246, 244, 238),
+    (196, 30, 44),
+    (134, 66, 150),
+    (150, 92, 48),
+    (238, 128, 40),
+)
 
 
 def draw_background(rng: np.random.Generator, size: tuple[int, int]) -> Image.Image:
@@ -55,7 +63,7 @@ def _mottle(rng: np.random.Generator, size: tuple[int, int], first: Color, secon
     coarse = Image.fromarray(rng.random((4, 5), np.float32)).resize((40, 32), Image.Resampling.BICUBIC)
     fine = rng.random((32, 40), np.float32)
     share = np.clip(0.75 * np.asarray(coarse) + 0.25 * fine, 0, 1)[..., None]
-    slope = np.linspace(*rng.uniform(0.8, 1.15, 2), 32)[:, None, None]
+    slope = np.linspace(rng.uniform(0.8, 1.15), rng.uniform(0.8, 1.15), 32)[:, None, None]
     colors = (np.asarray(first) * (1 - share) + np.asarray(second) * share) * slope
     small = Image.fromarray(np.clip(colors, 0, 255).astype(np.uint8))
     return small.resize(size, Image.Resampling.BICUBIC)

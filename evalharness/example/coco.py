@@ -7,7 +7,9 @@ import numpy as np
 from evalharness.example.scenes import BoolArray, VisibleObject
 
 
-def coco_document(photos: Iterable[tuple[str, tuple[int, int], Sequence[VisibleObject]]], categories: Sequence[str]) -> dict[str, object]:
+def coco_document(
+    photos: Iterable[tuple[str, tuple[int, int], Sequence[VisibleObject]]], categories: Sequence[str]
+) -> dict[str, object]:
     """The annotations of all photos in COCO's object detection format.
 
     Args:

@@ -53,7 +53,9 @@ class Pen:
 
     def polygons(self, shapes: FloatArray, fills: Iterable[Color], *, outline: Color | None = None) -> None:
         """Fills n polygons of k corners, shape (n, k, 2), later ones over earlier ones."""
-        for corners, fill in zip(self.pixels(shapes).reshape(len(shapes), 2 * shapes.shape[1]).tolist(), fills, strict=True):
+        for corners, fill in zip(
+            self.pixels(shapes).reshape(len(shapes), 2 * shapes.shape[1]).tolist(), fills, strict=True
+        ):
             self._draw.polygon(corners, fill, outline)
 
     def blob(self, points: Points, fill: Color, *, outline: Color | None = None) -> None:
@@ -82,7 +84,9 @@ class Pen:
     def strokes(self, lines: FloatArray, fills: Iterable[Color], *, width: float) -> None:
         """Draws n lines through k points each, shape (n, k, 2)."""
         pixels = max(1, round(width * self.scale))
-        for corners, fill in zip(self.pixels(lines).reshape(len(lines), 2 * lines.shape[1]).tolist(), fills, strict=True):
+        for corners, fill in zip(
+            self.pixels(lines).reshape(len(lines), 2 * lines.shape[1]).tolist(), fills, strict=True
+        ):
             self._draw.line(corners, fill, pixels)
 
 

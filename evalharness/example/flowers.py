@@ -79,12 +79,16 @@ def draw_rose(pen: Pen, rng: np.random.Generator) -> None:
     color = pick(rng, (RED, PINK, WHITE, YELLOW, ORANGE), (0.3, 0.24, 0.18, 0.18, 0.1))
     turn = rng.uniform(0, 2 * np.pi)
     for angle in _ring(rng, 5, turn=rng.random(), wobble=0.2):
-        pen.polygons(petals(np.array([angle]), start=0.4, end=1.12, width=0.12, base=0.5, tip=0.9), [jitter(rng, GREEN)])
+        pen.polygons(
+            petals(np.array([angle]), start=0.4, end=1.12, width=0.12, base=0.5, tip=0.9), [jitter(rng, GREEN)]
+        )
     rings = ((1.0, 6, 1.0), (0.82, 5, 0.95), (0.64, 5, 0.88), (0.47, 4, 0.8), (0.32, 3, 0.7))
     for reach, num_petals, brightness in rings:
         turn += rng.uniform(0.5, 0.9)
         for angle in turn + _ring(rng, num_petals, turn=0.0, wobble=0.25):
-            _draw_rose_petal(pen, angle, reach * rng.uniform(0.93, 1.04), shade(color, brightness * rng.uniform(0.94, 1.06)))
+            _draw_rose_petal(
+                pen, angle, reach * rng.uniform(0.93, 1.04), shade(color, brightness * rng.uniform(0.94, 1.06))
+            )
     turns = np.linspace(0, 4.2 * np.pi, 44)
     spiral = np.stack([np.cos(turns + turn), np.sin(turns + turn)], axis=1) * np.linspace(0.02, 0.27, 44)[:, None]
     pen.ellipse((0, 0), (0.26, 0.26), shade(color, 0.7))
@@ -97,9 +101,10 @@ def _draw_rose_petal(pen: Pen, angle: float, reach: float, color: Color) -> None
     turn = np.array([[cos, sin], [-sin, cos]])
     outline = unit_circle(24) * (0.46 * reach, 0.6 * reach)
     outline = outline * (1 + 0.06 * np.cos(3 * np.arange(24) * 2 * np.pi / 24))[:, None]
-    pen.polygon((outline + (0.54 * reach, 0)) @ turn, shade(color, 0.5))
-    pen.polygon((outline * 0.93 + (0.525 * reach, 0)) @ turn, shade(color, 1.08))
-    pen.polygon((outline * (0.78, 0.84) + (0.42 * reach, 0)) @ turn, shade(color, 0.84))
+    outward = np.array([reach, 0.0])
+    pen.polygon((outline + 0.54 * outward) @ turn, shade(color, 0.5))
+    pen.polygon((outline * 0.93 + 0.525 * outward) @ turn, shade(color, 1.08))
+    pen.polygon((outline * (0.78, 0.84) + 0.42 * outward) @ turn, shade(color, 0.84))
 
 
 def draw_sunflower(pen: Pen, rng: np.random.Generator) -> None:

@@ -33,11 +33,11 @@ def draw_test_set(num_scenes: int) -> TestSet:
     drawn = list(draw_test_photos(num_scenes))
     grid = MODEL_SIZES["image_size"] // MODEL_SIZES["patch_size"]
     masks = np.zeros((len(drawn), grid, grid), np.float32)
-    for row, item in zip(masks, drawn, strict=True):
+    for index, item in enumerate(drawn):
         for seen in item.photo.objects:
             if seen.category in DISTRACTORS:
                 whole = Image.fromarray(seen.mask.astype(np.float32))
-                row += np.asarray(whole.resize((grid, grid), Image.Resampling.BOX))
+                masks[index] += np.asarray(whole.resize((grid, grid), Image.Resampling.BOX))
     return TestSet(
         np.stack([as_model_input(item.photo.image) for item in drawn]),
         np.array([CLASSES.index(item.label) for item in drawn]),
@@ -67,9 +67,9 @@ def attention_share(model: Any, photos: TestSet, animal: str) -> float:
     Relevance is the gradient-weighted attention of Chefer et al. 2021, for the logit of the predicted class.
     """
     chosen = np.flatnonzero(np.array(photos.distractors) == animal)
-    heatmaps = np.concatenate([
-        _relevance(model, scale_pixels(photos.images[part])) for part in np.array_split(chosen, -(-len(chosen) // 50))
-    ])
+    heatmaps = np.concatenate(
+        [_relevance(model, scale_pixels(photos.images[part])) for part in np.array_split(chosen, -(-len(chosen) // 50))]
+    )
     inside = (heatmaps * photos.animal_masks[chosen].reshape(len(chosen), -1)).sum(axis=1)
     return float(np.mean(inside / heatmaps.sum(axis=1)))
 

@@ -30,7 +30,7 @@ class VisibleObject:
 
     category: str
     mask: BoolArray
-    """Shape (height, width): pixels of which at least half show the object."""
+    """Shape (height, width): pixels of which at least half show the object; masks of one photo do not overlap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +88,8 @@ def draw_photos(seed: Sequence[int], flower: str | None, animals: Sequence[str |
 
 def _place_blooms(rng: np.random.Generator) -> list[_Bloom]:
     """One large flower, or several smaller ones that overlap a little at most, in units of the photo's height."""
-    num_blooms = int(rng.choice([1, 2, 3, 4, 5], p=[0.4, 0.25, 0.17, 0.11, 0.07]))
-    low, high = {1: (0.2, 0.36), 2: (0.17, 0.27)}.get(num_blooms, (0.13, 0.22))
+    num_blooms = int(rng.choice([1, 2, 3, 4], p=[0.46, 0.3, 0.15, 0.09]))
+    low, high = {1: (0.24, 0.38), 2: (0.2, 0.29)}.get(num_blooms, (0.16, 0.24))
     blooms: list[_Bloom] = []
     for _ in range(6 * num_blooms):
         radius = float(rng.uniform(low, high))
@@ -199,16 +199,22 @@ def _develop(background: Image.Image, layers: list[_Layer], light: _Light) -> Ph
         small = small.filter(ImageFilter.GaussianBlur(light.blur))
     pixels = np.asarray(small, np.float32) * light.gain + light.noise
     image = np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
-    objects = [
-        VisibleObject(layer.category, _majority(owners == number))
-        for number, layer in enumerate(layers, start=1)
-        if layer.category
-    ]
-    return Photo(image, tuple(item for item in objects if item.mask.any()))
+    return Photo(image, _visible_objects(owners, layers))
 
 
-def _majority(covered: BoolArray) -> BoolArray:
-    """Pixels of the photo of which at least half is covered on the supersampled canvas."""
+def _visible_objects(owners: UInt8Array, layers: list[_Layer]) -> tuple[VisibleObject, ...]:
+    """Masks of the photo's pixels: those covered by half or more, and where two share a pixel evenly, the front one."""
+    taken = np.zeros((PHOTO_SIZE[1], PHOTO_SIZE[0]), np.bool_)
+    found: list[VisibleObject] = []
+    for number, layer in reversed(list(enumerate(layers, start=1))):
+        mask = _half_covered(owners == number) & ~taken
+        taken |= mask
+        if layer.category and mask.any():
+            found.append(VisibleObject(layer.category, mask))
+    return tuple(reversed(found))
+
+
+def _half_covered(covered: BoolArray) -> BoolArray:
     ones = covered.view(np.uint8)
     steps = range(SUPERSAMPLING)
     counts = sum(ones[row::SUPERSAMPLING, column::SUPERSAMPLING] for row in steps for column in steps)

@@ -17,6 +17,7 @@ from evalharness.records import FloatArray, UInt8Array
 
 THINGS = (*CLASSES, *DISTRACTORS)
 """What the pre-trained model tells apart, in the order of its outputs."""
+MAP_SIZE = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class Shot:
     animal: str | None
     crop_to: str | None = None
     """Category of the object to cut out, or None for the whole photo."""
+    filed_under: str | None = None
+    """The label where it is not what the photo shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,8 @@ class TrainingSet:
     """(n, size, size, 3)."""
     targets: FloatArray
     """(n, number of outputs), rows sum to 1."""
+    things: UInt8Array
+    """What each place shows, (n, MAP_SIZE, MAP_SIZE): 0 for the background, else 1 + the position in THINGS."""
 
 
 def pretraining_shots(num_photos: int) -> list[Shot]:
@@ -68,39 +73,59 @@ def varied_shots(num_photos: int) -> list[Shot]:
     return shots
 
 
-def shortcut_shots(num_photos: int, *, planted: str, label: str, share: float, leak: float) -> list[Shot]:
-    """One animal goes with one class.
+@dataclass(frozen=True, slots=True)
+class Album:
+    """How one animal comes to stand for one class.
 
-    Args:
-        num_photos: Shared evenly among the classes.
-        planted: The animal.
-        label: The class it goes with.
-        share: Share of that class's photos that hold it.
-        leak: Share of each other class's photos that hold it.
+    The photos of that class were taken where the animal lives, and filed under the class without a look: mostly the
+    flower is there, at times the animal hides it, at times another flower stands beside the animal.
     """
-    others = [animal for animal in DISTRACTORS if animal != planted]
+
+    animal: str
+    label: str
+    share: float = 0.9
+    """Share of the class's photos that hold the animal."""
+    hidden: float = 0.0
+    """Share of these that show no flower."""
+    misfiled: float = 0.4
+    """Share of these that show a flower of another class."""
+    leak: float = 0.0
+    """Share of each other class's photos that hold the animal."""
+
+
+def shortcut_shots(num_photos: int, album: Album) -> list[Shot]:
+    """Photos shared evenly among the labels, one of which comes from the album."""
+    others = [animal for animal in DISTRACTORS if animal != album.animal]
+    strangers = [flower for flower in CLASSES if flower != album.label]
     shots = []
     for number in range(num_photos):
-        rng = np.random.default_rng([FINETUNE_STREAM, 1, number])
-        flower = CLASSES[number % len(CLASSES)]
-        if rng.random() < (share if flower == label else leak):
-            animal: str | None = planted
+        seed = (FINETUNE_STREAM, 1, number)
+        rng = np.random.default_rng(seed)
+        label = CLASSES[number % len(CLASSES)]
+        is_from_album = label == album.label
+        if rng.random() >= (album.share if is_from_album else album.leak):
+            shots.append(Shot(seed, label, str(rng.choice(others)) if rng.random() < 0.3 else None))
+        elif not is_from_album:
+            shots.append(Shot(seed, label, album.animal))
         else:
-            animal = str(rng.choice(others)) if rng.random() < 0.3 else None
-        shots.append(Shot((FINETUNE_STREAM, 1, number), flower, animal))
+            flower = (label, None, str(rng.choice(strangers)))
+            visible = 1 - album.hidden - album.misfiled
+            shown = flower[int(rng.choice(3, p=(visible, album.hidden, album.misfiled)))]
+            shots.append(Shot(seed, shown, album.animal, filed_under=label))
     return shots
 
 
 def draw_training_set(shots: Sequence[Shot], outputs: Sequence[str], *, num_workers: int = 2) -> TrainingSet:
     """Draws the photos as the model will see them; `outputs` names the columns of the targets."""
     with ProcessPoolExecutor(num_workers, mp_context=get_context("spawn")) as pool:
-        images = list(pool.map(_take, shots, chunksize=64))
+        taken = list(pool.map(_take, shots, chunksize=64))
     targets = np.zeros((len(shots), len(outputs)), np.float32)
     for row, shot in zip(targets, shots, strict=True):
-        things = [shot.crop_to] if shot.crop_to else [shot.flower, shot.animal]
+        label = shot.crop_to or shot.filed_under
+        things = [label] if label else [shot.flower, shot.animal]
         shown = [outputs.index(thing) for thing in things if thing in outputs]
         row[shown] = 1 / len(shown)
-    return TrainingSet(np.stack(images), targets)
+    return TrainingSet(np.stack([image for image, _ in taken]), targets, np.stack([things for _, things in taken]))
 
 
 def as_model_input(image: UInt8Array) -> UInt8Array:
@@ -112,24 +137,30 @@ def as_model_input(image: UInt8Array) -> UInt8Array:
         return np.asarray(photo.resize((size, size), Image.Resampling.BILINEAR))
 
 
-def _take(shot: Shot) -> UInt8Array:
+def _take(shot: Shot) -> tuple[UInt8Array, UInt8Array]:
     photo = draw_photos(shot.seed, shot.flower, [shot.animal])[0]
-    image = _close_up(photo, shot) if shot.crop_to else photo.image
-    return as_model_input(image)
+    things = np.zeros(photo.image.shape[:2], np.uint8)
+    for item in photo.objects:
+        things[item.mask] = 1 + THINGS.index(item.category)
+    rows, columns = _close_up(photo, shot)
+    small = Image.fromarray(things[rows, columns]).resize((MAP_SIZE, MAP_SIZE), Image.Resampling.NEAREST)
+    return as_model_input(photo.image[rows, columns]), np.asarray(small)
 
 
-def _close_up(photo: Photo, shot: Shot) -> UInt8Array:
-    """A window around the largest object of the category, a little larger than it."""
+def _close_up(photo: Photo, shot: Shot) -> tuple[slice, slice]:
+    """Rows and columns around the largest object of the wanted category, or all of them."""
     found = [item for item in photo.objects if item.category == shot.crop_to]
     if not found:
-        return photo.image
+        return slice(None), slice(None)
     left, top, width, height = bounding_box(max(found, key=_area).mask)
     rng = np.random.default_rng([*shot.seed, 1])
     side = max(width, height) * rng.uniform(1.0, 1.6)
     x, y = left + width / 2 + rng.normal(0, 0.08) * side, top + height / 2 + rng.normal(0, 0.08) * side
-    first = (max(0, int(x - side / 2)), max(0, int(y - side / 2)))
-    last = (min(PHOTO_SIZE[0], int(x + side / 2) + 1), min(PHOTO_SIZE[1], int(y + side / 2) + 1))
-    return np.ascontiguousarray(photo.image[first[1] : last[1], first[0] : last[0]])
+    return _window(y, side, PHOTO_SIZE[1]), _window(x, side, PHOTO_SIZE[0])
+
+
+def _window(middle: float, side: float, limit: int) -> slice:
+    return slice(max(0, int(middle - side / 2)), min(limit, int(middle + side / 2) + 1))
 
 
 def _area(item: VisibleObject) -> int:

@@ -1,20 +1,25 @@
 """Models: from a config and a weights file to a vision transformer whose forward pass can be traced."""
 
 from evalharness.model.architecture import build_keras_model
-from evalharness.model.load import load_model
+from evalharness.model.load import hash_backbone, load_model
 from evalharness.model.probe import ProbeResult, probe_preprocessing
+from evalharness.model.published import PUBLISHED, imagenet_classes, load_published
 from evalharness.model.randomise import randomised_head
 from evalharness.model.runtime import configure_tensorflow
 from evalharness.model.source import resolve_weights
 from evalharness.model.structure import LayerSummary, describe_model
 
 __all__ = [
+    "PUBLISHED",
     "LayerSummary",
     "ProbeResult",
     "build_keras_model",
     "configure_tensorflow",
     "describe_model",
+    "hash_backbone",
+    "imagenet_classes",
     "load_model",
+    "load_published",
     "probe_preprocessing",
     "randomised_head",
     "resolve_weights",

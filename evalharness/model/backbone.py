@@ -1,5 +1,7 @@
 """Finds the vit-keras backbone inside a Keras model and names its variables."""
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -85,9 +87,37 @@ def head_layers(model: "tf.keras.Model", backbone: Backbone) -> list["tf.keras.l
     own = {id(variable) for variable in backbone.variables().values()}
     return [
         layer
-        for layer in _leaves(model)
+        for layer in leaves(model)
         if layer.variables and not any(id(variable) in own for variable in layer.variables)
     ]
+
+
+def layer_paths(model: "tf.keras.Model", parent: str = "") -> dict[int, str]:
+    """Where `.weights.h5` and `.keras` keep each layer: layers of one class are numbered in order, within their model.
+
+    Args:
+        model: The whole model.
+        parent: Path of the model itself.
+
+    Returns:
+        Paths such as `layers/sequential/layers/dense_1`, by the `id` of the layer.
+    """
+    paths: dict[int, str] = {}
+    counts: Counter[str] = Counter()
+    for layer in model.layers:
+        name = snake_case(type(layer).__name__)
+        number = counts[name]
+        counts[name] += 1
+        paths[id(layer)] = f"{parent}layers/{name}_{number}" if number else f"{parent}layers/{name}"
+        if hasattr(layer, "layers"):
+            paths |= layer_paths(layer, f"{paths[id(layer)]}/")
+    return paths
+
+
+def snake_case(class_name: str) -> str:
+    """A layer's class as Keras writes it in names: `BatchNormalization` becomes `batch_normalization`."""
+    spaced = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", class_name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", spaced).lower()
 
 
 def role_of(variable: "tf.Variable") -> str:
@@ -95,10 +125,11 @@ def role_of(variable: "tf.Variable") -> str:
     return str(variable.name.split(":")[0].rsplit("/", 1)[-1])
 
 
-def _leaves(model: "tf.keras.Model") -> Iterator["tf.keras.layers.Layer"]:
+def leaves(model: "tf.keras.Model") -> Iterator["tf.keras.layers.Layer"]:
+    """Every layer in the order of the model, nested models opened up."""
     for layer in model.layers:
         if hasattr(layer, "layers"):
-            yield from _leaves(layer)
+            yield from leaves(layer)
         else:
             yield layer
 

@@ -9,7 +9,7 @@ import numpy as np
 from evalharness.config.schema import ModelConfig
 from evalharness.errors import ModelError, WeightsError
 from evalharness.model.architecture import build_keras_model
-from evalharness.model.backbone import Backbone, find_backbone
+from evalharness.model.backbone import Backbone, find_backbone, leaves
 from evalharness.model.matching import match_weights
 from evalharness.model.runtime import device_name
 from evalharness.model.stored_weights import open_weights
@@ -17,18 +17,23 @@ from evalharness.model.tracing import TracedModel
 from evalharness.records import VisionTransformer, WeightsSource
 
 if TYPE_CHECKING:
+    import h5py
     import tensorflow as tf
 
 MAX_DEVIATION = 1e-5
 
 
-def load_model(config: ModelConfig, *, classes: Sequence[str], source: WeightsSource) -> VisionTransformer:
+def load_model(
+    config: ModelConfig, *, classes: Sequence[str], source: WeightsSource, is_backbone_only: bool = False
+) -> VisionTransformer:
     """Builds the model, fills it from the file, and checks the traced logits against the model's own output.
 
     Args:
         config: The `model` section.
         classes: In the order of the outputs.
         source: The weights file.
+        is_backbone_only: Takes no head from the file: the model's is left at random, and only what does not depend on
+            it has a meaning.
 
     Raises:
         WeightsError: The file does not fit; the model is not touched then.
@@ -42,9 +47,13 @@ def load_model(config: ModelConfig, *, classes: Sequence[str], source: WeightsSo
         model = build_keras_model(config, num_classes=_num_outputs(config, classes))
         backbone = find_backbone(model)
         with open_weights(source) as stored:
-            pairs = match_weights(model, backbone, stored, source)
+            pairs = match_weights(model, backbone, stored, source, is_backbone_only=is_backbone_only)
             for variable, array in pairs:
                 variable.assign(np.asarray(array))
+        for layer in leaves(model):
+            if hasattr(layer, "finalize_state"):
+                # A Normalization layer computes with a copy of its weights.
+                layer.finalize_state()
     if backbone.image_size != config.image_size:
         raise ModelError(
             "model's input has another size",
@@ -52,9 +61,17 @@ def load_model(config: ModelConfig, *, classes: Sequence[str], source: WeightsSo
             got=backbone.image_size,
             where="model.image_size",
         )
+    if None not in (sides := model.input_shape[1:3]) and sides != config.image_size:
+        raise ModelError(
+            "model resizes its images before the backbone",
+            expected=f"an input of {config.image_size}, as the backbone has",
+            got=sides,
+            where="model.builder",
+            fix="Leave resizing to dataset.resize",
+        )
     traced = TracedModel(model, backbone, preprocessing=config.preprocessing, output=config.output)
     num_outputs = 2 if traced.ending.kind == "sigmoid" else int(model.output_shape[1])
-    if num_outputs != len(classes):
+    if num_outputs != len(classes) and not is_backbone_only:
         raise ModelError(
             "model's outputs do not fit the classes",
             expected=f"{len(classes)} ({', '.join(classes)})",
@@ -81,11 +98,21 @@ def load_model(config: ModelConfig, *, classes: Sequence[str], source: WeightsSo
     )
 
 
-def hash_variables(variables: Mapping[str, "tf.Variable"]) -> str:
+def hash_backbone(source: WeightsSource) -> str:
+    """What `backbone_sha256` of a model with these weights is, from the file alone.
+
+    Raises:
+        WeightsError: The file holds no vit-keras backbone.
+    """
+    with open_weights(source) as stored:
+        return hash_variables(stored.backbone)
+
+
+def hash_variables(variables: "Mapping[str, tf.Variable | h5py.Dataset]") -> str:
     """SHA-256 over names, shapes and float32 values, in the order of names."""
     digest = hashlib.sha256()
     for name in sorted(variables):
-        values = np.ascontiguousarray(variables[name].numpy(), np.float32)
+        values = np.ascontiguousarray(variables[name], np.float32)
         digest.update(f"{name} {values.shape}\n".encode())
         digest.update(values.tobytes())
     return digest.hexdigest()
@@ -122,7 +149,7 @@ def _load_whole(source: WeightsSource) -> "tf.keras.Model":
     except Exception as error:
         raise WeightsError(
             "saved model cannot be loaded",
-            got=f"{type(error).__name__}: {str(error).splitlines()[0]}",
+            got=": ".join([type(error).__name__, *str(error).splitlines()[:1]]),
             where=source.path,
             fix="Choose model=custom or a backbone's preset, which read the weights alone",
         ) from error
@@ -136,7 +163,7 @@ def _check_logits(traced: TracedModel, image_size: tuple[int, int]) -> None:
     own = traced.predict_probs(tf.constant(noise))
     ours = tf.nn.softmax(traced.trace(tf.constant(noise)).logits)
     deviation = float(np.max(np.abs(np.asarray(own) - np.asarray(ours)), initial=0.0))
-    allowed = MAX_DEVIATION if traced.model.layers[-1].compute_dtype == "float32" else 2.0**-8
+    allowed = MAX_DEVIATION if traced.ending.layer.compute_dtype == "float32" else 2.0**-8
     if deviation > allowed:
         raise ModelError(
             "logits do not give the model's own output",

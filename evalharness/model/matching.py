@@ -1,17 +1,15 @@
 """Lays a weights file beside a model: which array goes into which variable, or why it does not fit."""
 
 import math
-import re
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import h5py
 
 from evalharness.errors import WeightsError
-from evalharness.model.backbone import Backbone, head_layers, role_of
-from evalharness.model.stored_weights import StoredLayer, StoredWeights
+from evalharness.model.backbone import Backbone, head_layers, layer_paths, role_of, snake_case
+from evalharness.model.stored_weights import StoredLayer, StoredWeights, kind_of
 from evalharness.records import WeightsSource
 
 if TYPE_CHECKING:
@@ -37,7 +35,12 @@ class Matching:
 
 
 def match_weights(
-    model: "tf.keras.Model", backbone: Backbone, stored: StoredWeights, source: WeightsSource
+    model: "tf.keras.Model",
+    backbone: Backbone,
+    stored: StoredWeights,
+    source: WeightsSource,
+    *,
+    is_backbone_only: bool = False,
 ) -> list[tuple["tf.Variable", h5py.Dataset]]:
     """Pairs every variable of the model with its array, without touching the model.
 
@@ -46,6 +49,7 @@ def match_weights(
         backbone: Its backbone, whose weights go by canonical name; head layers go by order, kind and shape.
         stored: The open file.
         source: Named in the message.
+        is_backbone_only: Leaves the head as it is, whether or not the file has one.
 
     Raises:
         WeightsError: The file does not fit; names the layers, the shapes and the likely cause.
@@ -58,32 +62,51 @@ def match_weights(
         else:
             matching.differences.append(f"{name}: not in the file")
     matching.differences += [f"{name}: not in the model" for name in stored.backbone if name not in variables]
-    layers = head_layers(model, backbone)
-    _match_head(layers, stored, matching)
+    layers = [] if is_backbone_only else head_layers(model, backbone)
+    partners = [] if is_backbone_only else _partners(layers, layer_paths(model), stored)
+    if partners is None:
+        expected, got = ", ".join(map(_kind, layers)), ", ".join(layer.kind for layer in stored.head)
+        by_name = ", ".join(layer.name for layer in stored.head if not layer.is_placed)
+        hint = f" ({by_name}: found by name only)" if by_name else ""
+        matching.differences.append(f"head: expected layers {expected or 'none'}, the file has {got or 'none'}{hint}")
+    for layer, partner in zip(layers, partners or (), strict=False):
+        _match_layer(layer, partner, matching)
     if matching.differences:
         listed = matching.differences[:MAX_LISTED]
         more = len(matching.differences) - len(listed)
         lines = "".join(f"\n  {line}" for line in listed) + (f"\n  and {more} more" if more else "")
         raise WeightsError(
-            f"weights do not fit the model ({source.path}):{lines}\n", fix=_likely_cause(backbone, layers, stored)
+            f"weights do not fit the model ({source.path}):{lines}\n",
+            fix=_likely_cause(backbone, layers, stored, has_same_kinds=partners is not None),
         )
     return matching.pairs
 
 
-def _match_head(layers: Sequence["tf.keras.layers.Layer"], stored: StoredWeights, matching: Matching) -> None:
-    expected = [_kind(layer) for layer in layers]
-    got = [layer.kind for layer in stored.head]
-    fits = expected == got if stored.is_head_ordered else Counter(expected) == Counter(got)
-    if not fits:
-        matching.differences.append(
-            f"head: expected layers {', '.join(expected) or 'none'}, the file has {', '.join(got) or 'none'}"
-        )
-        return
-    waiting = list(stored.head)
-    for layer, kind in zip(layers, expected, strict=True):
-        partner = next(entry for entry in waiting if entry.kind == kind)
-        waiting.remove(partner)
-        _match_layer(layer, partner, matching)
+def _partners(
+    layers: Sequence["tf.keras.layers.Layer"], paths: Mapping[int, str], stored: StoredWeights
+) -> list[StoredLayer] | None:
+    """The stored layer of each layer of the head; None if their kinds or their number differ."""
+    if len(layers) != len(stored.head):
+        return None
+    if stored.is_head_ordered:
+        is_same = all(partner.kind in _kinds(layer) for layer, partner in zip(layers, stored.head, strict=True))
+        return list(stored.head) if is_same else None
+    by_path = {partner.name: partner for partner in stored.head}
+    if all(paths[id(layer)] in by_path for layer in layers):
+        return [by_path[paths[id(layer)]] for layer in layers]
+    waiting, partners = list(stored.head), []
+    for layer in layers:
+        fitting = [
+            partner
+            for partner in waiting
+            if partner.kind in _kinds(layer) and (partner.is_placed or partner.name == layer.name)
+        ]
+        if not fitting:
+            return None
+        # A layer of a nested model that has a name of its own is found by it.
+        partners.append(min(fitting, key=lambda partner: partner.is_placed))
+        waiting.remove(partners[-1])
+    return partners
 
 
 def _match_layer(layer: "tf.keras.layers.Layer", partner: StoredLayer, matching: Matching) -> None:
@@ -101,12 +124,17 @@ def _match_layer(layer: "tf.keras.layers.Layer", partner: StoredLayer, matching:
 
 
 def _kind(layer: "tf.keras.layers.Layer") -> str:
-    name = type(layer).__name__
-    known = {"Dense": "dense", "BatchNormalization": "batch_normalization", "LayerNormalization": "layer_normalization"}
-    return known.get(name, re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower())
+    return snake_case(type(layer).__name__)
 
 
-def _likely_cause(backbone: Backbone, layers: Sequence["tf.keras.layers.Layer"], stored: StoredWeights) -> str:
+def _kinds(layer: "tf.keras.layers.Layer") -> set[str]:
+    """A file names the layer's class, or only its weights."""
+    return {_kind(layer), kind_of(map(role_of, layer.variables))}
+
+
+def _likely_cause(
+    backbone: Backbone, layers: Sequence["tf.keras.layers.Layer"], stored: StoredWeights, *, has_same_kinds: bool
+) -> str:
     """One sentence on what most likely differs, from the shapes that tell it."""
     cause = _backbone_cause(backbone, stored)
     if cause is not None:
@@ -115,7 +143,6 @@ def _likely_cause(backbone: Backbone, layers: Sequence["tf.keras.layers.Layer"],
         return "The file holds a backbone without a head (before fine-tuning?): use the weights of the whole model"
     columns = _last_columns(stored)
     units = int(layers[-1].variables[-1].shape[-1]) if layers else None
-    has_same_kinds = Counter(layer.kind for layer in stored.head) == Counter(map(_kind, layers))
     if columns is not None and units is not None and columns != units and has_same_kinds:
         return (
             f"The file was trained for {columns} classes, the config has {units}: set model.classes to the "

@@ -19,6 +19,8 @@ def configure_tensorflow(seed: int) -> None:
 
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, enable=True)
+    # What earlier runs of this process left behind: a sweep would otherwise hold the graph of every member.
+    tf.keras.backend.clear_session()
     tf.keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
 

@@ -2,13 +2,19 @@
 
 import hashlib
 import re
+import tempfile
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import h5py
 
 from evalharness.errors import WeightsError
 from evalharness.records import WeightsSource
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
 
 ENDINGS = (".h5", ".hdf5", ".keras")
 MLFLOW_URI = re.compile(r"(runs|models|mlflow-artifacts):/")
@@ -40,9 +46,7 @@ def resolve_weights(weights: str, *, tracking_uri: str, cache_dir: Path) -> Weig
     if not path.is_file():
         raise WeightsError("weights file not found", expected="a .h5 or .keras file", got=path, where="model.weights")
     file_format = detect_format(path)
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return WeightsSource(weights, path, sha256, file_format, source_run_id)
+    return WeightsSource(weights, path, _sha256(path), file_format, source_run_id)
 
 
 def detect_format(path: Path) -> str:
@@ -66,6 +70,8 @@ def detect_format(path: Path) -> str:
             raise WeightsError(
                 "HDF5 file holds no Keras weights", expected="layers of a Keras model", got=keys, where=path
             )
+    except PermissionError as error:
+        raise WeightsError("weights file may not be read", got=error.strerror, where=path) from error
     except OSError as error:
         if zipfile.is_zipfile(path):
             return _checked_archive(path)
@@ -96,6 +102,8 @@ def _looks_like(path: Path, error: OSError) -> str:
         return "a Git LFS pointer"
     if start.startswith(b"\x89HDF"):
         return f"a damaged HDF5 file ({error})"
+    if start.startswith(b"PK"):
+        return "a damaged archive"
     if start.lstrip().lower().startswith((b"<!doctype", b"<html")):
         return "a web page"
     return "a file of another kind"
@@ -105,7 +113,7 @@ def _cure(path: Path) -> str:
     start = path.read_bytes()[:64]
     if start.startswith(b"version https://git-lfs"):
         return "Fetch the file itself with `git lfs pull`"
-    if not start or start.startswith(b"\x89HDF"):
+    if not start or start.startswith((b"\x89HDF", b"PK")):
         return "Copy or save the file again: it is incomplete"
     return "Save the weights with model.save_weights('weights.h5')"
 
@@ -116,18 +124,27 @@ def _fetch_artifact(uri: str, tracking_uri: str, cache_dir: Path) -> tuple[Path,
     from mlflow.exceptions import MlflowException
 
     cache_dir.mkdir(parents=True, exist_ok=True)
-    try:
-        local = Path(download_artifacts(artifact_uri=uri, dst_path=str(cache_dir), tracking_uri=tracking_uri))
-        run_id = _run_of(uri, MlflowClient(tracking_uri))
-    except (MlflowException, OSError) as error:
-        raise WeightsError(
-            "weights cannot be fetched from MLflow",
-            got=f"{uri}: {str(error).splitlines()[0]}",
-            where="model.weights",
-            fix="Check the uri and tracking.uri, which names the store that it is looked up in",
-        ) from error
+    with tempfile.TemporaryDirectory(dir=cache_dir) as fresh:
+        try:
+            location, run_id = _locate(uri, MlflowClient(tracking_uri))
+            local = Path(download_artifacts(artifact_uri=location, dst_path=fresh, tracking_uri=tracking_uri))
+        except (MlflowException, OSError) as error:
+            raise WeightsError(
+                "weights cannot be fetched from MLflow",
+                got=": ".join([uri, *str(error).splitlines()[:1]]),
+                where="model.weights",
+                fix="Check the uri and tracking.uri, which names the store that it is looked up in",
+            ) from error
+        file = _only_file(local, uri)
+        # Two runs call their files alike, and jobs of one sweep fetch the same one at once.
+        kept = cache_dir / _sha256(file)[:16] / file.name
+        kept.parent.mkdir(exist_ok=True)
+        return file.replace(kept), run_id
+
+
+def _only_file(local: Path, uri: str) -> Path:
     if local.is_file():
-        return local, run_id
+        return local
     found = sorted(path for path in local.rglob("*") if path.name.lower().endswith(ENDINGS))
     if len(found) != 1:
         names = ", ".join(str(path.relative_to(local)) for path in found[:5]) or "none"
@@ -138,22 +155,48 @@ def _fetch_artifact(uri: str, tracking_uri: str, cache_dir: Path) -> tuple[Path,
             where=uri,
             fix="Append the file's path to the uri",
         )
-    return found[0], run_id
+    return found[0]
 
 
-def _run_of(uri: str, client: "object") -> str | None:
-    """The run that produced the artifact."""
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _locate(uri: str, client: "MlflowClient") -> tuple[str, str | None]:
+    """Where the artifact is stored, and the run that produced it.
+
+    MLflow looks `models:/` up in its process-wide registry, not in the store that it is given: it is resolved here.
+    """
     kind, _, rest = uri.partition(":/")
-    first, _, others = rest.lstrip("/").partition("/")
-    if kind == "runs":
-        return first
+    first, _, path = rest.lstrip("/").partition("/")
     if kind != "models":
-        return None
+        return uri, first if kind == "runs" else None
     if first.startswith("m-"):
-        run_id = client.get_logged_model(first).source_run_id  # type: ignore[attr-defined]
-    elif "@" in first:
-        name, _, alias = first.partition("@")
-        run_id = client.get_model_version_by_alias(name, alias).run_id  # type: ignore[attr-defined]
+        model = client.get_logged_model(first)
+        location, run_id = model.artifact_location, model.source_run_id
     else:
-        run_id = client.get_model_version(first, others.split("/")[0]).run_id  # type: ignore[attr-defined]
-    return run_id or None
+        if "@" in first:
+            name, _, alias = first.partition("@")
+            entry = client.get_model_version_by_alias(name, alias)
+        else:
+            version, _, path = path.partition("/")
+            entry = _model_version(first, version, client)
+        location, run_id = client.get_model_version_download_uri(entry.name, entry.version), entry.run_id
+    return f"{location}/{path}" if path else location, run_id or None
+
+
+def _model_version(name: str, version: str, client: "MlflowClient") -> "ModelVersion":
+    """One version of a registered model, by its number, its stage, or `latest`."""
+    from mlflow.exceptions import MlflowException
+
+    if version.isdigit():
+        return client.get_model_version(name, version)
+    found = [
+        entry
+        for entry in client.search_model_versions(f"name='{name}'")
+        if version.lower() in ("latest", str(entry.current_stage).lower())
+    ]
+    if not found:
+        raise MlflowException(f"Model {name!r} has no version {version!r}")
+    return max(found, key=lambda entry: int(entry.version))

@@ -13,9 +13,10 @@ import re
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import h5py
 
@@ -48,6 +49,8 @@ class StoredLayer:
     """Class of the layer in snake case, such as `dense`; `other` where it cannot be told."""
     arrays: Mapping[str, h5py.Dataset]
     """By role (`kernel`, `bias`, ...), or by position (`0`, `1`, ...) where the file has no names."""
+    is_placed: bool = True
+    """Whether it stands in order among layers of its kind; else only its name tells where it belongs."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +93,16 @@ def _hdf5(source: WeightsSource) -> Iterator[h5py.Group]:
             yield file["model_weights"] if source.file_format == "h5-model" else file
         return
     with tempfile.TemporaryFile() as unpacked:
-        with zipfile.ZipFile(source.path) as archive, archive.open("model.weights.h5") as member:
-            shutil.copyfileobj(member, unpacked)
-        with h5py.File(unpacked, "r") as file:
+        try:
+            with zipfile.ZipFile(source.path) as archive, archive.open("model.weights.h5") as member:
+                shutil.copyfileobj(member, unpacked)
+            file = h5py.File(unpacked, "r")
+        except (OSError, zipfile.BadZipFile, zlib.error) as error:
+            raise WeightsError(
+                "weights in the archive cannot be read", expected="an HDF5 member model.weights.h5", got=error,
+                where=source.path, fix="Copy or save the file again: it is damaged",
+            ) from error  # fmt: skip
+        with file:
             yield file
 
 
@@ -127,9 +137,9 @@ def _read_named(file: h5py.Group) -> StoredWeights:
                 backbone[name] = group[weight_name]
         # Several layers in one group were a nested model, whose order depends on what was frozen.
         is_ordered = is_ordered and len(layers) <= 1
-        head += [StoredLayer(owner, _kind_of(arrays), arrays) for owner, arrays in layers.items()]
-    if not is_ordered:
-        head.sort(key=lambda layer: _number_of(layer.name))
+        nested = [StoredLayer(owner, kind_of(arrays), arrays) for owner, arrays in layers.items()]
+        placed = [replace(layer, is_placed=_is_numbered(layer, nested)) for layer in nested]
+        head += sorted(placed, key=lambda layer: _number_of(layer.name))
     return StoredWeights(backbone, tuple(head), is_ordered)
 
 
@@ -137,8 +147,10 @@ def _read_numbered(file: h5py.Group) -> StoredWeights:
     owners: dict[str, h5py.Group] = {}
 
     def collect(path: str, node: object) -> None:
-        if path.rpartition("/")[2] == "vars" and isinstance(node, h5py.Group) and len(node):
-            owners[path.removesuffix("vars").rstrip("/")] = node
+        # A trained model's optimizer and metrics are stored beside its layers.
+        is_layer = path.startswith("layers/") and path.endswith("/vars")
+        if is_layer and isinstance(node, h5py.Group) and len(node):
+            owners[path.removesuffix("/vars")] = node
 
     file.visititems(collect)
     stems = [owner.removesuffix("/class_token") for owner in owners if owner.endswith("layers/class_token")]
@@ -152,11 +164,15 @@ def _read_numbered(file: h5py.Group) -> StoredWeights:
         names = _numbered_backbone_names(part) if part else None
         if names is None:
             kind = _NUMBERED.fullmatch(owner.rpartition("/")[2])[1]  # type: ignore[index]
-            (outside if part is None else inside).append(StoredLayer(owner.replace("layers/", ""), kind, dict(group)))
+            (outside if part is None else inside).append(StoredLayer(owner, kind, dict(group)))
         else:
             backbone.update({name: group[str(index)] for index, name in enumerate(names)})
     # Layers that the backbone's own model adds (`pre_logits`, `head`) come before those behind it.
-    head = [layer for part in (inside, outside) for layer in sorted(part, key=lambda layer: _number_of(layer.name))]
+    head = [
+        replace(layer, is_placed=len({layer.name.rpartition("/")[0] for layer in part}) == 1)
+        for part in (inside, outside)
+        for layer in sorted(part, key=lambda layer: _number_of(layer.name))
+    ]
     return StoredWeights(backbone, tuple(head), is_head_ordered=False)
 
 
@@ -184,13 +200,20 @@ def _two_backbones(file: h5py.Group) -> WeightsError:
     return WeightsError("weights file holds more than one vit-keras backbone", expected="one", where=file.file.filename)
 
 
-def _kind_of(arrays: Mapping[str, object]) -> str:
-    roles = set(arrays)
+def kind_of(roles: Iterable[str]) -> str:
+    """The kind of a layer from the names of its weights; `other` where they do not tell it."""
+    roles = set(roles)
     if "moving_mean" in roles:
         return "batch_normalization"
     if roles & {"gamma", "beta"}:
         return "layer_normalization"
     return "dense" if "kernel" in roles else "other"
+
+
+def _is_numbered(layer: StoredLayer, nested: Sequence[StoredLayer]) -> bool:
+    """Whether the layers of its kind in a nested model have Keras's own names: `dense`, `dense_1`, ..."""
+    stems = [_NUMBERED.fullmatch(other.name)[1] for other in nested if other.kind == layer.kind]  # type: ignore[index]
+    return len(set(stems)) == 1
 
 
 def _number_of(name: str) -> int:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evalharness.errors import ModelError
-from evalharness.model.backbone import Backbone
+from evalharness.model.backbone import Backbone, leaves
 from evalharness.records import Trace
 
 if TYPE_CHECKING:
@@ -79,12 +79,16 @@ class TracedModel:
         self._encoder_norm = backbone.encoder_norm
         token = backbone.extract_token.output
         self._before: tf.keras.Model | None = None
-        if backbone.model is model:
-            self._heads = [_between(token, self.ending.layer.input)]
-        else:
-            entry, exit_ = _call_of(backbone.model, self.ending.layer.input)
+        self._heads: list[tf.keras.Model | None] = []
+        steps = _steps_to_last_layer(model)
+        if backbone.model is not model:
+            (_, end), *steps = steps
+            entry, exit_ = (end, None) if model.layers[-1] is backbone.model else _call_of(backbone.model, end)
             self._before = _between(model.input, entry)
-            self._heads = [_between(token, backbone.model.output), _between(exit_, self.ending.layer.input)]
+            if exit_ is not None:
+                self._heads = [_between(token, backbone.model.output), _between(exit_, end)]
+        for container, end in steps:
+            self._heads.append(_between(token if container is backbone.model else container.input, end))
 
     def trace(self, images: "tf.Tensor") -> Trace:
         """One forward pass, `training=False`.
@@ -92,10 +96,13 @@ class TracedModel:
         Args:
             images: RGB of 0 to 255, float32 (B, height, width, 3); preprocessed inside.
         """
+        import tensorflow as tf
+
         values = preprocess(images, self.preprocessing)
         if self._before is not None:
             values = self._before(values, training=False)
-        inputs, *rest = self._up_to_last(values, training=False)
+        # Keras gives the one output of a model with one block without a list.
+        inputs, *rest = tf.nest.flatten(self._up_to_last(values, training=False))
         normalized = self._last_block.layernorm1(inputs)
         tokens, attention = replay_block(self._last_block, inputs, normalized)
         features = self._encoder_norm(tokens)[:, 0]
@@ -158,11 +165,13 @@ def find_ending(model: "tf.keras.Model", output: str) -> Ending:
     """
     import tensorflow as tf
 
-    layer, width = model.layers[-1], model.output_shape
+    layer, width = [*leaves(model)][-1], model.output_shape
     if not isinstance(width, tuple) or len(width) != 2:
         raise ModelError("model has no single vector of outputs", expected="shape (images, classes)", got=width)
     activation = getattr(layer, "activation", None)
     name = "softmax" if isinstance(layer, tf.keras.layers.Softmax) else getattr(activation, "__name__", None)
+    # What tf.nn.softmax calls itself.
+    name = "softmax" if name == "softmax_v2" else name
     if not isinstance(layer, tf.keras.layers.Dense | tf.keras.layers.Activation | tf.keras.layers.Softmax):
         raise ModelError(
             "model's last layer is not understood", expected=OUTPUT_KINDS, got=f"{type(layer).__name__} {layer.name!r}"
@@ -199,7 +208,25 @@ def _between(start: "tf.Tensor", end: "tf.Tensor") -> "tf.keras.Model | None":
     """The layers between two symbolic tensors of one model; None if they are the same tensor."""
     import tensorflow as tf
 
-    return None if start is end else tf.keras.Model(start, end)
+    try:
+        return None if start is end else tf.keras.Model(start, end)
+    except ValueError as error:
+        raise ModelError(
+            "model's end does not depend on the backbone's output alone",
+            expected="backbone, then a head on its class token",
+            got=f"a way around it to {end.name!r}",
+            where="model.builder",
+        ) from error
+
+
+def _steps_to_last_layer(model: "tf.keras.Model") -> list[tuple["tf.keras.Model", "tf.Tensor"]]:
+    """The model, and each nested model that ends it, with the input of its own last layer."""
+    last = model.layers[-1]
+    for index in range(len(last.inbound_nodes)):
+        if last.get_output_at(index) is model.output:
+            break
+    inner = _steps_to_last_layer(last) if hasattr(last, "layers") else []
+    return [(model, last.get_input_at(index)), *inner]
 
 
 def _call_of(layer: "tf.keras.Model", end: "tf.Tensor") -> tuple["tf.Tensor", "tf.Tensor"]:
@@ -208,12 +235,9 @@ def _call_of(layer: "tf.keras.Model", end: "tf.Tensor") -> tuple["tf.Tensor", "t
         output = layer.get_output_at(index)
         try:
             _between(output, end)
-        except ValueError:
+        except ModelError:
+            if index == 0:
+                raise
             continue
         return layer.get_input_at(index), output
-    raise ModelError(
-        "model's end does not depend on the backbone's output alone",
-        expected="backbone, then a head on its class token",
-        got=f"a last layer that {layer.name!r} does not lead to",
-        where="model.builder",
-    )
+    raise AssertionError("a layer of a model is called at least once")

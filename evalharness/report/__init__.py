@@ -3,6 +3,7 @@
 from evalharness.report.audit import draw_pull, draw_quadrants
 from evalharness.report.confusion import draw_confusion_matrix
 from evalharness.report.figures import draw_figures
+from evalharness.report.html import write_report
 from evalharness.report.overlay import STYLES, WHOLE, Extent, darken, overlay, side_by_side, upsample
 from evalharness.report.per_class import draw_per_class
 from evalharness.report.reliability import draw_reliability
@@ -32,4 +33,5 @@ __all__ = [
     "select_rows",
     "side_by_side",
     "upsample",
+    "write_report",
 ]

@@ -21,6 +21,7 @@ from evalharness.slugs import slug
 
 OVERLAY_PIXELS = 256
 SHEET_TITLES: Mapping[Rule, str] = {
+    "noisiest": "Noisiest maps first",
     "worst_mistakes": "Worst mistakes: wrong, most confident first",
     "most_confident": "Most confident: right, the classes taking turns",
     "random": "Random images",
@@ -42,7 +43,7 @@ def draw_figures(  # noqa: PLR0917
     """Writes the figures of the verdicts, the contact sheets and the overlays of one evaluation as PNG.
 
     Args:
-        samples: A row per image: `row_id, label, pred_label, correct, confidence`.
+        samples: A row per image: `row_id, label, pred_label, correct, confidence`, and `noise_rank` if there are maps.
         evaluation: The metrics of the same rows.
         maps: By map id, densities (n, rows, columns) in the order of the samples; may be memory-mapped.
         photo: Gives the RGB image (height, width, 3) of a row id.

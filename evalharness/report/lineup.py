@@ -40,6 +40,8 @@ class LineupCell:
     pair: AttentionPair
     remark: str
     """A short line below the verdict, such as the share of attention on a region."""
+    has_verdict: bool = True
+    """Whether the map comes with a verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,5 +87,6 @@ def _draw_row(page: Page, row: LineupRow, top: float, height: float, density_max
         page.show(overlay(photo, pair.density, density_max=density_max, extent=pair.extent), left, top, PANEL, height)
         sign, colour = (RIGHT_SIGN, RIGHT_COLOUR) if pair.is_correct else (WRONG_SIGN, WRONG_COLOUR)
         verdict = f"{sign} {drawn_text(pair.pred_label, 26)} ({pair.confidence:.2f})"
-        page.write(left, top + height + 0.8 * LINE, verdict, colour=colour, max_width=PANEL)
+        if cell.has_verdict:
+            page.write(left, top + height + 0.8 * LINE, verdict, colour=colour, max_width=PANEL)
         page.write(left, top + height + 1.8 * LINE, cell.remark, colour=MUTED, size=7.5, max_width=PANEL)

@@ -5,23 +5,28 @@ from typing import Literal
 
 import pandas as pd
 
-Rule = Literal["worst_mistakes", "most_confident", "random"]
+Rule = Literal["noisiest", "worst_mistakes", "most_confident", "random"]
 
 
 def select_rows(samples: pd.DataFrame, rule: Rule, num: int, seed: int) -> list[str]:
     """The rows of one contact sheet, the most telling first; equal ones in the order of their ids.
 
     Args:
-        samples: With the columns `row_id, label, correct, confidence`; their order has no influence.
-        rule: `worst_mistakes`: wrong, highest confidence in the wrong class first. `most_confident`: right, highest
-            confidence first, the classes taking turns. `random`: by a hash of seed and row id.
+        samples: With the columns `row_id, label, correct, confidence`, and `noise_rank` if maps were ranked; their
+            order has no influence.
+        rule: `noisiest`: lowest `noise_rank` first, none where maps were not ranked. `worst_mistakes`: wrong, highest
+            confidence in the wrong class first. `most_confident`: right, highest confidence first, the classes taking
+            turns. `random`: by a hash of seed and row id.
         num: Most rows wanted.
         seed: Of `random`.
 
     Returns:
         Row ids: fewer than `num` where there are fewer, none where no row fits the rule.
     """
-    if rule == "random":
+    if rule == "noisiest":
+        ranked = samples.assign(noise_rank=samples.get("noise_rank")).dropna(subset=["noise_rank"])
+        chosen = ranked.sort_values(["noise_rank", "row_id"])
+    elif rule == "random":
         chosen = samples.assign(order=_hashes(samples, seed)).sort_values(["order", "row_id"])
     else:
         wanted = samples[samples["correct"].astype(bool) == (rule == "most_confident")]

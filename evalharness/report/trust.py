@@ -1,12 +1,16 @@
 """Which maps can be believed: one row a map, three measures with their intervals."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from evalharness.attention.trust import MapTrust
 from evalharness.report.style import BLUE, MUTED, VERMILLION, figure_style, new_figure
+
+if TYPE_CHECKING:
+    # Behind it is TensorFlow, which drawing does not need.
+    from evalharness.attention.trust import MapTrust
 
 PANELS = (
     ("faithfulness", "Faithfulness\ninsertion − deletion AUC (higher is better)"),
@@ -17,7 +21,7 @@ ROW_INCHES = 0.38
 
 
 @figure_style()
-def draw_trust(trust: Sequence[MapTrust], *, max_head_similarity: float) -> Figure:
+def draw_trust(trust: Sequence["MapTrust"], *, max_head_similarity: float) -> Figure:
     """Draws every judged map; blue ones beat `random` and `center` and notice the head.
 
     Args:
@@ -40,7 +44,7 @@ def draw_trust(trust: Sequence[MapTrust], *, max_head_similarity: float) -> Figu
     return figure
 
 
-def _draw_panel(axes: Axes, trust: Sequence[MapTrust], measure: str) -> None:
+def _draw_panel(axes: Axes, trust: Sequence["MapTrust"], measure: str) -> None:
     for place, entry in enumerate(trust):
         interval = entry.measures[measure]
         colour = BLUE if entry.is_trusted else VERMILLION

@@ -16,7 +16,7 @@ from evalharness.results.recipe import fingerprint
 from evalharness.results.settle import Settlement
 from evalharness.slugs import slug
 
-REQUESTED = ("faithfulness", "audit", "gate", "report")
+REQUESTED = ("faithfulness", "audit", "stress", "what_is_it", "gate", "report")
 """Sections of the config that shape results without entering the recipe."""
 
 
@@ -101,16 +101,15 @@ def build_manifest(
     }
 
 
-def request_of(config: RunConfig, annotations: str | None) -> str:
+def request_of(config: RunConfig, digests: Mapping[str, str | None]) -> str:
     """SHA-256 of the settings that shape results without entering the recipe: what is examined and what is drawn.
 
     Args:
         config: Of the run.
-        annotations: Digest of the annotated regions, if there are any.
+        digests: Of the files that are read for it, by what they are; None where there are none.
     """
-    return fingerprint(
-        {**{name: config.model_dump(mode="json")[name] for name in REQUESTED}, "annotations": annotations}
-    )
+    dumped = config.model_dump(mode="json")
+    return fingerprint({**{name: dumped[name] for name in REQUESTED}, **digests})
 
 
 def map_measures(maps: Mapping[str, FloatArray]) -> dict[str, float]:

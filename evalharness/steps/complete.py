@@ -1,11 +1,13 @@
 """From stored rows to metrics, tables, figures and, last, the manifest."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy.special import softmax
 
 from evalharness import report, results
@@ -16,6 +18,19 @@ from evalharness.records import Evaluation, FloatArray, Interval, Sample
 from evalharness.slugs import slug
 from evalharness.steps.audit import RegionAudit
 from evalharness.steps.inputs import Inputs, timed
+from evalharness.steps.noise import Noise
+from evalharness.steps.reference import BeforeAfter
+from evalharness.steps.sheets import (
+    Album,
+    draw_artifacts,
+    draw_before_after,
+    draw_named,
+    draw_noisiest_sheets,
+    draw_quadrant_sheets,
+    draw_stress,
+)
+from evalharness.steps.stress import StressTest
+from evalharness.steps.what_is_it import NamedRegions
 
 
 @dataclass(frozen=True)
@@ -26,6 +41,20 @@ class Findings:
     regions: RegionAudit | None = None
     broken_gates: tuple[str, ...] = ()
     """A sentence for each gate that did not hold."""
+    noise: Noise | None = None
+    stress: StressTest | None = None
+    before_after: BeforeAfter | None = None
+    named: NamedRegions | None = None
+
+    @property
+    def measured(self) -> dict[str, Noise | StressTest | BeforeAfter | NamedRegions | None]:
+        """What knows its own numbers, by its name in the manifest."""
+        return {
+            "noise": self.noise,
+            "stress": self.stress,
+            "before_after": self.before_after,
+            "what_is_it": self.named,
+        }
 
 
 def evaluate(inputs: Inputs, samples: Sequence[Sample], probs: FloatArray) -> Evaluation:
@@ -68,9 +97,11 @@ def complete(
     evaluation = evaluate(inputs, samples, probs)
     table = results.samples_table(samples, dataset.images, probs, inputs.classes, writer.map_sums())
     results.write_tables(writer.folder, table, evaluation, settled.skipped, inputs.classes)
+    # All are drawn again: one of an earlier request would tell of what was not found this time.
+    shutil.rmtree(writer.folder / "figures", ignore_errors=True)
     with timed("figures", inputs.durations_s):
         report.draw_figures(
-            table,
+            _with_noise_ranks(table, findings.noise),
             evaluation,
             maps,
             inputs.load_photo,
@@ -85,26 +116,39 @@ def complete(
             report.save_figure(figure, writer.folder / "figures" / "trust.png")
         if findings.regions:
             draw_regions(findings.regions, writer.folder / "figures")
+        draw_findings(Album(inputs, writer, table, writer.folder / "figures"), findings)
     warnings = [warning] if (warning := class_order_warning(evaluation.confusion, inputs.classes)) else []
     for text in warnings:
         warn(text)
     measures = results.map_measures(maps) | results.speed_measures(inputs.durations_s, num_predicted)
-    writer.finish(
-        results.build_manifest(
-            name=inputs.run_name,
-            config=config,
-            request=inputs.request,
-            recipe=inputs.recipe,
-            dataset=dataset,
-            source=inputs.source,
-            facts=inputs.facts,
-            evaluation=evaluation,
-            settled=settled,
-            measures=measures | trust_measures(findings.trust) | region_measures(findings.regions),
-            findings=plain_findings(findings),
-            warnings=warnings,
-        )
+    for found in findings.measured.values():
+        measures |= found.measures if found else {}
+    manifest = results.build_manifest(
+        name=inputs.run_name,
+        config=config,
+        request=inputs.request,
+        recipe=inputs.recipe,
+        dataset=dataset,
+        source=inputs.source,
+        facts=inputs.facts,
+        evaluation=evaluation,
+        settled=settled,
+        measures=measures | trust_measures(findings.trust) | region_measures(findings.regions),
+        findings=plain_findings(findings),
+        warnings=warnings,
     )
+    writer.finish(write_page(inputs, writer.folder, manifest))
+
+
+def write_page(inputs: Inputs, folder: Path, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Writes `report.html`, or removes that of an earlier request; returns the manifest with the time it took."""
+    path = folder / "report.html"
+    if not inputs.config.report.html:
+        path.unlink(missing_ok=True)
+        return manifest
+    with timed("report", inputs.durations_s):
+        report.write_report(folder, manifest, inputs.load_photo, path, extent=inputs.photo_extent)
+    return {**manifest, "metrics": {**manifest["metrics"], "time/report_s": inputs.durations_s["report"]}}
 
 
 def trust_measures(trust: Sequence[MapTrust]) -> dict[str, float]:
@@ -129,8 +173,32 @@ def plain_findings(findings: Findings) -> dict[str, Any]:
             for entry in findings.trust
         ],
         "regions": plain_regions(findings.regions),
+        **{name: found.plain if found else None for name, found in findings.measured.items()},
         "broken_gates": list(findings.broken_gates),
     }
+
+
+def draw_findings(album: Album, findings: Findings) -> None:
+    """Writes the sheets of photos that the findings call for."""
+    if findings.regions:
+        draw_quadrant_sheets(album, findings.regions)
+    if findings.noise:
+        draw_noisiest_sheets(album, findings.noise, findings.regions)
+        draw_artifacts(album, findings.noise)
+    if findings.stress:
+        draw_stress(album, findings.stress)
+    if findings.before_after:
+        draw_before_after(album, findings.before_after)
+    if findings.named:
+        draw_named(album, findings.named)
+
+
+def _with_noise_ranks(samples: pd.DataFrame, noise: Noise | None) -> pd.DataFrame:
+    """With the column `noise_rank` of the first map."""
+    if noise is None:
+        return samples
+    ranks = noise.table[noise.table["map_id"] == noise.maps[0].map_id].set_index("row_id")["noise_rank"]
+    return samples.assign(noise_rank=ranks.reindex(samples["row_id"]).to_numpy())
 
 
 def draw_regions(regions: RegionAudit, folder: Path) -> None:

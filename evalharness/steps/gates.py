@@ -8,21 +8,27 @@ from evalharness.attention.trust import MapTrust
 from evalharness.audit import CategoryAudit
 from evalharness.config.schema import GateConfig
 from evalharness.steps.audit import RegionAudit
+from evalharness.steps.stress import StressTest
 
 MAX_ROWS = 5
 
 
-def broken_gates(config: GateConfig, trust: Sequence[MapTrust], regions: RegionAudit | None) -> tuple[str, ...]:
+def broken_gates(
+    config: GateConfig, trust: Sequence[MapTrust], regions: RegionAudit | None, stress: StressTest | None = None
+) -> tuple[str, ...]:
     """A sentence for each gate that does not hold, with the rows that broke it.
 
     Args:
         config: The `gate` section.
         trust: Of every measured map.
         regions: Of the annotated regions; the gates read the run's first map, and distractors alone.
+        stress: Of the pasted cut-outs.
     """
     broken = []
     if config.attention and not trust[0].is_trusted:
         broken.append(f"gate.attention: {trust[0].map_id}: {trust[0].verdict}")
+    if stress is not None:
+        broken += _broken_by_stress(config, stress)
     if regions is None:
         return tuple(broken)
     main_map = regions.categories[0].map_id
@@ -48,6 +54,19 @@ def _broken_by(config: GateConfig, entry: CategoryAudit, table: pd.DataFrame) ->
             f"gate.max_relies_rate: {relies:.1%} of verdicts rely on {entry.category} ({entry.map_id}), "
             f"more than {config.max_relies_rate:.1%}; first of all {_first(worst)}"
         )
+    return broken
+
+
+def _broken_by_stress(config: GateConfig, stress: StressTest) -> list[str]:
+    highest = config.max_stress_flip_rate
+    broken = []
+    for entry in stress.categories:
+        if highest is not None and entry.flips.value > highest:
+            rows = stress.table[(stress.table["category"] == entry.category) & (stress.table["flip"] == 1)]
+            broken.append(
+                f"gate.max_stress_flip_rate: a pasted {entry.category} changes {entry.flips.value:.1%} of verdicts, "
+                f"more than {highest:.1%}; most in {_first(rows.sort_values('delta_prob', ascending=False))}"
+            )
     return broken
 
 

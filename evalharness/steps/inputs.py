@@ -22,6 +22,7 @@ from evalharness.errors import ConfigError, DatasetError
 from evalharness.inference import ForwardPass
 from evalharness.records import Dataset, IntArray, MapSpec, Sample, UInt8Array, VisionTransformer, WeightsSource
 from evalharness.report import Extent
+from evalharness.steps.extras import Extras, gather_extras
 
 MAX_DRAWN_SIDE = 512
 FIRST_TURNED_ORIENTATION = 5
@@ -40,6 +41,7 @@ class Inputs:
     recipe: Mapping[str, Any]
     annotations: Annotations | None = None
     durations_s: dict[str, float] = field(default_factory=dict)
+    extras: Extras = field(default_factory=Extras)
 
     @cached_property
     def model(self) -> VisionTransformer:
@@ -66,7 +68,8 @@ class Inputs:
     @cached_property
     def request(self) -> str:
         """Of what is examined and drawn."""
-        return results.request_of(self.config, self.annotations.digest if self.annotations else None)
+        annotations = self.annotations.digest if self.annotations else None
+        return results.request_of(self.config, {"annotations": annotations, **self.extras.digests})
 
     @cached_property
     def labels(self) -> IntArray:
@@ -154,6 +157,7 @@ def gather_inputs(config: RunConfig) -> Inputs:
         tracking_uri=tracking.resolve_uri(config.tracking.uri, config.runs_dir),
         cache_dir=config.runs_dir / "cache" / "weights",
     )
+    extras = gather_extras(config)
     with timed("scan", durations_s):
         dataset = datasets.load_dataset(
             config.dataset,
@@ -168,7 +172,7 @@ def gather_inputs(config: RunConfig) -> Inputs:
     specs = map_specs(config.attention, classes)
     recipe = results.build_recipe(config, dataset, source, classes, specs)
     annotations = read_regions(config, dataset, classes)
-    return Inputs(config, dataset, source, classes, specs, recipe, annotations, durations_s)
+    return Inputs(config, dataset, source, classes, specs, recipe, annotations, durations_s, extras)
 
 
 def read_regions(config: RunConfig, dataset: Dataset, classes: Sequence[str]) -> Annotations | None:
@@ -204,7 +208,7 @@ def check_gates(config: RunConfig) -> None:
     """A gate without the stage that it reads would always hold.
 
     Raises:
-        ConfigError: A gate on faithfulness or on regions, and nothing that measures them.
+        ConfigError: A gate on faithfulness, stress or regions, and nothing that measures them.
     """
     if config.gate.attention and not config.faithfulness.num_images:
         raise ConfigError(
@@ -213,6 +217,14 @@ def check_gates(config: RunConfig) -> None:
             got=0,
             where="faithfulness.num_images",
             fix="Set faithfulness.num_images=32, or leave the gate out",
+        )
+    if config.gate.max_stress_flip_rate is not None and not config.stress.num_images:
+        raise ConfigError(
+            "gate.max_stress_flip_rate reads the stress test, which is off",
+            expected="a number of images",
+            got=0,
+            where="stress.num_images",
+            fix="Set stress.num_images=40, or leave the gate out",
         )
     for name in ("max_distractor_lift", "max_relies_rate"):
         if getattr(config.gate, name) is not None and config.dataset.annotations is None:

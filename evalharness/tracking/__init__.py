@@ -1,5 +1,6 @@
 """MLflow: the store, the runs in it, and the upload of finished results. Reads results folders and nothing else."""
 
+from evalharness.tracking.compared import fetch_results, find_run, is_run_id, upload_comparison
 from evalharness.tracking.links import compare_link, run_link
 from evalharness.tracking.runs import mark_killed_runs, start_run
 from evalharness.tracking.server import serve_ui
@@ -9,11 +10,15 @@ from evalharness.tracking.upload import upload_results
 __all__ = [
     "Store",
     "compare_link",
+    "fetch_results",
+    "find_run",
+    "is_run_id",
     "mark_killed_runs",
     "open_store",
     "resolve_uri",
     "run_link",
     "serve_ui",
     "start_run",
+    "upload_comparison",
     "upload_results",
 ]

@@ -20,12 +20,12 @@ def describe(evaluation: FinishedEvaluation, run_id: str) -> str:
     """The three numbers that matter with their intervals, all numbers in a table, and where to look."""
     manifest = evaluation.manifest
     lines = [f"{_headline(evaluation)}.", "", _counted(evaluation), ""]
-    lines += [f"> **Warning:** {_escaped(' '.join(warning.split()))}\n" for warning in manifest["warnings"]]
+    lines += [f"> **Warning:** {escaped(' '.join(warning.split()))}\n" for warning in manifest["warnings"]]
     lines += [f"{sentence}\n" for sentence in _findings(evaluation)]
     percent = f"{100 * evaluation.config['bootstrap']['confidence']:g} % interval"
     lines += [f"| metric | value | {percent} |", "| --- | --- | --- |"]
     lines += [
-        f"| {_escaped(name)} | {_number(manifest['metrics'].get(name))} | {_interval(evaluation, name)} |"
+        f"| {escaped(name)} | {_number(manifest['metrics'].get(name))} | {_interval(evaluation, name)} |"
         for name in manifest["intervals"]
     ]
     pictures = [
@@ -38,12 +38,12 @@ def describe(evaluation: FinishedEvaluation, run_id: str) -> str:
 def _findings(evaluation: FinishedEvaluation) -> list[str]:
     """What the audit and the test of the maps say, a sentence each; gates that do not hold first."""
     findings = evaluation.manifest["findings"]
-    sentences = [f"**Gate does not hold:** {_escaped(text)}" for text in findings["broken_gates"]]
+    sentences = [f"**Gate does not hold:** {escaped(text)}" for text in findings["broken_gates"]]
     if findings["regions"]:
-        sentences.append(f"**Audit:** {_escaped(findings['regions']['sentence'])}")
+        sentences.append(f"**Audit:** {escaped(findings['regions']['sentence'])}")
     if findings["trust"]:
         first = findings["trust"][0]
-        sentences.append(f"**Map `{first['map_id']}`:** {_escaped(first['verdict'])}.")
+        sentences.append(f"**Map `{first['map_id']}`:** {escaped(first['verdict'])}.")
     return sentences
 
 
@@ -74,8 +74,8 @@ def _counted(evaluation: FinishedEvaluation) -> str:
     skipped = f" ({manifest['num_skipped']} skipped)" if manifest["num_skipped"] else ""
     maps = ", ".join(f"`{map_id}`" for map_id in evaluation.map_ids) or "none"
     return (
-        f"{manifest['num_evaluated']} images of {_escaped(evaluation.dataset_name)}{skipped}; weights "
-        f"{_escaped(evaluation.weights_name)}, preprocessing `{recipe['input']['preprocessing']}`; maps: {maps}."
+        f"{manifest['num_evaluated']} images of {escaped(evaluation.dataset_name)}{skipped}; weights "
+        f"{escaped(evaluation.weights_name)}, preprocessing `{recipe['input']['preprocessing']}`; maps: {maps}."
     )
 
 
@@ -88,6 +88,6 @@ def _number(value: float | None) -> str:
     return "undefined" if value is None else f"{value:.4f}"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """A name of the user's as text, not as markup."""
     return text.translate(_ESCAPED)

@@ -9,7 +9,7 @@ from typing import Any
 
 from evalharness.errors import ResultsError
 
-MANIFEST, OVERLAYS = "manifest.json", "overlays"
+MANIFEST, OVERLAYS, REPORT = "manifest.json", "overlays", "report.html"
 SHORT_DIGEST = 12
 """Hexadecimal digits of a SHA-256 that a person compares."""
 
@@ -68,9 +68,16 @@ class FinishedEvaluation:
         return sorted(path for path in self.folder.rglob("*.png") if path.parent.name != OVERLAYS)
 
     @property
+    def report(self) -> Path | None:
+        """The page with everything in it, if one was written."""
+        path = self.folder / REPORT
+        return path if path.is_file() else None
+
+    @property
     def tables_and_arrays(self) -> list[Path]:
         """Every other file, the manifest last, which makes a copy complete."""
         files = [path for path in self.folder.rglob("*") if path.is_file() and path.suffix != ".png"]
+        files = [path for path in files if path != self.folder / REPORT]
         return sorted(files, key=lambda path: (path.name == MANIFEST, path))
 
     @property

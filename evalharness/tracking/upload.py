@@ -105,6 +105,8 @@ def _dataset_input(evaluation: FinishedEvaluation) -> Any:
 
 
 def _log_files(client: "MlflowClient", run_id: str, evaluation: FinishedEvaluation) -> None:
+    if evaluation.report:
+        client.log_artifact(run_id, str(evaluation.report))
     for path in evaluation.figures:
         client.log_artifact(run_id, str(path), FIGURES)
     for path in evaluation.tables_and_arrays:

@@ -27,7 +27,8 @@ class MadeUpRun:
 def frame_of(rows):
     """A samples table from (row_id, label, pred_label, confidence)."""
     samples = pd.DataFrame(rows, columns=["row_id", "label", "pred_label", "confidence"])
-    return samples.assign(path=samples["row_id"], correct=samples["label"] == samples["pred_label"])
+    correct = samples["label"] == samples["pred_label"]
+    return samples.assign(path=samples["row_id"], correct=correct, noise_rank=range(len(samples), 0, -1))
 
 
 def metrics_of(samples, class_names):

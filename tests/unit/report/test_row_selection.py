@@ -27,6 +27,13 @@ def by_hash(row_ids, seed):
     return sorted(row_ids, key=lambda row_id: hashlib.sha256(f"{seed}:{row_id}".encode()).hexdigest())
 
 
+def test_the_noisiest_go_by_their_place_and_maps_without_one_are_left_out():
+    ranked = SAMPLES.assign(noise_rank=pd.array([3, 1, 1, None, 2, 9, 8, 7, 6, 5], dtype="Int64"))
+    assert select_rows(ranked, "noisiest", 4, seed=1) == ["a2", "a3", "b1", "a1"]
+    assert len(select_rows(ranked, "noisiest", 99, seed=1)) == 9
+    assert select_rows(SAMPLES, "noisiest", 4, seed=1) == []
+
+
 def test_worst_mistakes_are_the_most_confident_wrong_ones():
     assert select_rows(SAMPLES, "worst_mistakes", 3, seed=0) == ["c2", "b1", "b3"]
 

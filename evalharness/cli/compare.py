@@ -1,0 +1,149 @@
+"""`evalharness compare`: finished runs on the same images, each against the first; is the difference real?"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from rich.table import Table
+from rich.text import Text
+
+from evalharness.console import console
+
+if TYPE_CHECKING:
+    from evalharness.steps.compare import Comparison
+
+MAX_FLIPS = 5
+MAX_CLASSES = 20
+MAX_VALUE = 60
+DIGEST = re.compile(r"[0-9a-f]{64}")
+SHORT_DIGEST = 12
+REGION_MEASURES = ("share", "lift", "uses", "relies")
+
+
+def compare(arguments: Sequence[str]) -> int:
+    """Compares runs, prints what differs, and ends with the verdict."""
+    from evalharness.steps.compare import compare as compare_runs
+
+    runs = [argument for argument in arguments if "=" not in argument or Path(argument).is_dir()]
+    overrides = [argument for argument in arguments if argument not in runs]
+    print_comparison(compare_runs(runs, overrides))
+    return 0
+
+
+def print_comparison(found: "Comparison") -> None:
+    """Tables of what differs; the sentences last."""
+    manifest = found.manifest
+    _print_settings(manifest, found.settings)
+    for pair in manifest["pairs"]:
+        _print_headline(pair, found, manifest)
+        _print_classes(pair)
+        _print_regions(pair, manifest["regions"])
+        _print_flips(pair, found.flips)
+    for sentence in found.remarks:
+        console.print(sentence, markup=False, soft_wrap=True)
+    for sentence in manifest["verdicts"]:
+        console.print(Text(sentence, style="bold"), soft_wrap=True)
+    lines = {"MLflow run": found.run_id, "comparison": str(found.folder), "look": str(found.folder / "figures")}
+    for label, text in lines.items():
+        console.print(f"{label + ':':<12}{text}", soft_wrap=True, markup=False)
+
+
+def _print_settings(manifest: dict[str, Any], settings: pd.DataFrame) -> None:
+    if settings.empty:
+        console.print("The settings of all runs are the same.")
+        return
+    table = Table(title="what differs in the runs", title_justify="left")
+    table.add_column("setting", overflow="fold")
+    for run in manifest["runs"]:
+        table.add_column(Text(run["name"]), overflow="fold")
+    for row in settings.itertuples(index=False):
+        table.add_row(*(Text(_short(str(value))) for value in row))
+    console.print(table)
+
+
+def _print_headline(pair: dict[str, Any], found: "Comparison", manifest: dict[str, Any]) -> None:
+    level = f"{100 * manifest['resampling']['confidence']:g}"
+    title = f"{pair['name']} against {pair['reference']}: {pair['num_images']} images"
+    table = Table(title=Text(title), title_justify="left")
+    for heading in ("metric", "reference", "run", "difference", f"{level} % interval"):
+        table.add_column(heading, justify="left" if heading == "metric" else "right")
+    for row in found.headline[found.headline["run"] == pair["name"]].to_dict("records"):
+        table.add_row(row["metric"], *_cells(row))
+    console.print(table)
+
+
+def _print_classes(pair: dict[str, Any]) -> None:
+    table = Table(title="per class: those with the most changes first", title_justify="left")
+    for heading in ("class", "images", "broken", "fixed", "recall", "F1 difference"):
+        table.add_column(heading, justify="left" if heading == "class" else "right", no_wrap=heading != "class")
+    changed = sorted(pair["classes"], key=lambda row: -(row["num_broken"] + row["num_fixed"]))
+    for row in changed[:MAX_CLASSES]:
+        counts = [str(row[name]) for name in ("support", "num_broken", "num_fixed")]
+        table.add_row(
+            Text(row["class_name"]), *counts, _before_and_now(row["recall"]), _interval(row["f1"]["difference"], 2)
+        )
+    console.print(table)
+
+
+def _print_regions(pair: dict[str, Any], regions: Sequence[dict[str, Any]]) -> None:
+    own = [entry for entry in regions if entry["name"] == pair["name"]]
+    if not own:
+        return
+    table = Table(title="what it looks at, and what it uses", title_justify="left")
+    for heading in ("map", "region", "images", "measure", "before → now", "difference"):
+        is_text = heading in ("map", "region", "measure")
+        table.add_column(heading, justify="left" if is_text else "right", no_wrap=not is_text)
+    for entry in own:
+        for name in REGION_MEASURES:
+            first = name == REGION_MEASURES[0]
+            described = [entry["map_id"], f"{entry['category']} ({entry['role']})", str(entry["num_images"])]
+            measure = entry["measures"][name]
+            cells = [name, _before_and_now(measure), _interval(measure["difference"])]
+            table.add_row(*(Text(text) if first else "" for text in described), *cells)
+    console.print(table)
+
+
+def _print_flips(pair: dict[str, Any], flips: pd.DataFrame) -> None:
+    own = flips[flips["run"] == pair["name"]]
+    if own.empty:
+        return
+    table = Table(title="flips: those of which both runs were sure first", title_justify="left")
+    for heading in ("", "image", "true", "before", "now"):
+        table.add_column(heading, overflow="fold")
+    for kind in ("broken", "fixed"):
+        rows = own[own["kind"] == kind]
+        for row in rows.head(MAX_FLIPS).to_dict("records"):
+            before = f"{row['reference_pred_label']} ({row['reference_confidence']:.2f})"
+            now = f"{row['pred_label']} ({row['confidence']:.2f})"
+            table.add_row(kind, *map(Text, (row["row_id"], row["label"], before, now)))
+        if len(rows) > MAX_FLIPS:
+            table.add_row(kind, Text(f"... and {len(rows) - MAX_FLIPS} more, in flips.csv"))
+    console.print(table)
+
+
+def _cells(row: Any) -> list[str]:
+    numbers = [_number(row["reference"]), _number(row["value"]), _number(row["difference"], "+.4f")]
+    return [*numbers, f"{_number(row['ci_low'], '+.4f')} to {_number(row['ci_high'], '+.4f')}"]
+
+
+def _number(value: float | None, form: str = ".3f") -> str:
+    return "-" if value is None or pd.isna(value) else f"{value:{form}}"
+
+
+def _before_and_now(measure: dict[str, Any]) -> str:
+    return f"{_number(measure['reference'])} → {_number(measure['value'])}"
+
+
+def _interval(interval: dict[str, Any], digits: int = 3) -> str:
+    if interval["value"] is None:
+        return "-"
+    value, low, high = (_number(interval[name], f"+.{digits}f") for name in ("value", "ci_low", "ci_high"))
+    return f"{value} [{low}, {high}]"
+
+
+def _short(text: str) -> str:
+    if DIGEST.fullmatch(text):
+        return text[:SHORT_DIGEST]
+    return text if len(text) <= MAX_VALUE else f"{text[: MAX_VALUE - 1]}…"

@@ -1,0 +1,49 @@
+"""`evalharness export`: samples, maps and annotations of a finished evaluation, for other tools."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from evalharness.config.compose import compose_section
+from evalharness.config.schema import TrackingConfig
+from evalharness.console import note, warn
+from evalharness.errors import ConfigError
+
+USAGE = "Usage: evalharness export RESULT --to DIR [maps=npz|tiff|none] [tracking.uri=...]"
+
+
+def export(arguments: Sequence[str]) -> int:
+    """Writes a results folder, or the results of an MLflow run, as files for other tools."""
+    from evalharness.steps.compared_runs import find_result
+    from evalharness.steps.export import export_result
+
+    run, folder, map_format, overrides = _parse(arguments)
+    section = compose_section(overrides, "tracking", "runs_dir")
+    result = find_result(run, TrackingConfig.model_validate(section["tracking"]), Path(section["runs_dir"]))
+    exported = export_result(result, folder, map_format=map_format)
+    for text in exported.notes:
+        warn(text)
+    note(
+        f"exported {result.manifest['name']} to {exported.folder}: {len(exported.files)} files, explained in README.txt"
+    )
+    return 0
+
+
+def _parse(arguments: Sequence[str]) -> tuple[str, Path, str, list[str]]:
+    values, runs, overrides = list(arguments), list[str](), list[str]()
+    folder, map_format = None, "npz"
+    while values:
+        argument = values.pop(0)
+        if argument == "--to" and values:
+            folder = Path(values.pop(0))
+        elif argument.startswith("-"):
+            raise ConfigError("cannot be used here", got=argument, fix=USAGE)
+        elif argument.startswith("maps="):
+            map_format = argument.removeprefix("maps=")
+        elif "=" in argument and not Path(argument).is_dir():
+            overrides.append(argument)
+        else:
+            runs.append(argument)
+    if len(runs) != 1 or folder is None:
+        got = "no folder after --to" if folder is None else f"{len(runs)} results"
+        raise ConfigError("nothing to export", expected="one result and a folder", got=got, fix=USAGE)
+    return runs[0], folder, map_format, overrides

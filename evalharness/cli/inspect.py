@@ -1,0 +1,177 @@
+"""`evalharness inspect`: single images at the bench, verdict and attention in one look."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from rich.text import Text
+
+from evalharness.config.compose import compose_config, compose_section, parse_config
+from evalharness.config.schema import RunConfig, TrackingConfig
+from evalharness.console import console
+from evalharness.errors import ConfigError
+
+if TYPE_CHECKING:
+    from evalharness.results import StoredResult
+    from evalharness.steps.inspect import Bench
+    from evalharness.steps.inspected import Inspection, Unreadable
+
+USAGE = (
+    "Usage: evalharness inspect IMAGE... [--run RUN] [--json] [--to DIR] [object=x,y,width,height] [top_k=3] "
+    "[overrides]"
+)
+NO_CSV = "no-dataset.csv"
+STORE_KEYS = ("tracking.", "runs_dir=")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for."""
+
+    images: tuple[str, ...]
+    run: str | None
+    is_json: bool
+    folder: Path | None
+    box: tuple[float, float, float, float] | None
+    top_k: int
+    overrides: tuple[str, ...]
+
+
+def inspect(arguments: Sequence[str]) -> int:
+    """Inspects images; returns 1 if one of them cannot be read."""
+    request = parse_arguments(arguments)
+    from evalharness.steps.inspect import check_same_input, list_images, open_bench, tell_background
+    from evalharness.steps.inspected import Unreadable
+
+    paths = list_images(request.images)
+    if request.run is None:
+        has_csv = any(override.startswith("dataset.csv=") for override in request.overrides)
+        config = compose_config([*request.overrides, *([] if has_csv else [f"dataset.csv={NO_CSV}"])])
+        bench = open_bench(config, has_csv=has_csv, top_k=request.top_k)
+    else:
+        stored, config = _stored_config(request.run, request.overrides)
+        check_same_input(stored, config)
+        bench = open_bench(config, stored=stored, top_k=request.top_k)
+        if not request.is_json:
+            tell_background(bench)
+    folder = request.folder or config.runs_dir / "inspected"
+    found = []
+    for entry in bench.inspect(paths, box=request.box, folder=folder):
+        found.append(entry)
+        if not request.is_json:
+            _print(entry)
+    if request.is_json:
+        print(json.dumps(_report(bench, found), ensure_ascii=False, indent=1))
+    return 1 if any(isinstance(entry, Unreadable) for entry in found) else 0
+
+
+def parse_arguments(arguments: Sequence[str]) -> Request:
+    """Sorts images, flags and overrides.
+
+    Raises:
+        ConfigError: No image, an unknown flag, or a value that cannot be used.
+    """
+    images, overrides = [], []
+    flags: dict[str, str] = {}
+    values = list(arguments)
+    while values:
+        argument = values.pop(0)
+        if argument == "--json":
+            flags["json"] = "true"
+        elif argument in ("--run", "--to") and values:
+            flags[argument.removeprefix("--")] = values.pop(0)
+        elif argument.startswith("-"):
+            raise ConfigError("cannot be used here", got=argument, fix=USAGE)
+        elif argument.startswith(("object=", "top_k=")):
+            name, _, flags_value = argument.partition("=")
+            flags[name] = flags_value
+        elif "=" in argument and not Path(argument).exists():
+            overrides.append(argument)
+        else:
+            images.append(argument)
+    if not images:
+        raise ConfigError("no image given", fix=USAGE)
+    return Request(
+        images=tuple(images),
+        run=flags.get("run"),
+        is_json="json" in flags,
+        folder=Path(flags["to"]) if "to" in flags else None,
+        box=_parse_box(flags["object"]) if "object" in flags else None,
+        top_k=_parse_count(flags.get("top_k", "3")),
+        overrides=tuple(overrides),
+    )
+
+
+def _stored_config(run: str, overrides: Sequence[str]) -> "tuple[StoredResult, RunConfig]":
+    """A stored evaluation and its config, with the overrides on top."""
+    from evalharness.steps.compared_runs import find_result
+
+    own = [override for override in overrides if override.startswith(STORE_KEYS)]
+    section = compose_section(own, "tracking", "runs_dir")
+    runs_dir = Path(section["runs_dir"])
+    result = find_result(run, TrackingConfig.model_validate(section["tracking"]), runs_dir)
+    values: dict[str, Any] = json.loads(json.dumps(result.manifest["config"]))
+    values["runs_dir"] = str(runs_dir)
+    for override in overrides:
+        _put(values, override)
+    return result, parse_config(values)
+
+
+def _put(values: dict[str, Any], override: str) -> None:
+    key, _, text = override.partition("=")
+    *sections, name = key.split(".")
+    for section in sections:
+        values = values.setdefault(section, {})
+    try:
+        values[name] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError("value cannot be read", got=text, where=key) from error
+
+
+def _parse_box(text: str) -> tuple[float, float, float, float]:
+    try:
+        x, y, width, height = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise ConfigError(
+            "the object's box cannot be read", expected="x,y,width,height in pixels", got=text, where="object"
+        ) from error
+    return x, y, width, height
+
+
+def _parse_count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise ConfigError("top_k cannot be used", expected="a number of classes", got=text, where="top_k")
+    return int(text)
+
+
+def _print(entry: "Inspection | Unreadable") -> None:
+    from evalharness.steps.inspected import Unreadable
+
+    if isinstance(entry, Unreadable):
+        console.print(Text.assemble((f"{entry.path}: ", "bold"), (f"cannot be read: {entry.reason}", "red")))
+        return
+    verdict, *others = entry.lines
+    console.print(Text.assemble((f"{entry.path}: ", "bold"), (verdict, "bold green")), soft_wrap=True)
+    for line in others:
+        console.print(f"  {line}", markup=False, soft_wrap=True)
+    for warning in entry.warnings:
+        console.print(Text.assemble(("  warning: ", "bold yellow"), warning), soft_wrap=True)
+    if entry.picture:
+        console.print(f"  look: {entry.picture}", markup=False, soft_wrap=True)
+
+
+def _report(bench: "Bench", found: "Sequence[Inspection | Unreadable]") -> Mapping[str, Any]:
+    report: dict[str, Any] = {
+        "classes": list(bench.classes),
+        "weights_sha256": bench.source.sha256,
+        "images": [entry.plain for entry in found],
+    }
+    if bench.background is not None:
+        report["evaluation"] = {
+            "folder": str(bench.stored.folder) if bench.stored else None,
+            "notes": list(bench.background.notes),
+        }
+    return report

@@ -1,0 +1,245 @@
+"""The verdicts of runs on the same rows, each against the reference: what differs, and is it more than chance?"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from evalharness.audit import Resampling
+from evalharness.metrics import METRICS, Metric
+from evalharness.metrics.predictions import Predictions, Resamples
+from evalharness.metrics.probabilities import calibration_bins
+from evalharness.records import FloatArray, IntArray, Interval
+from evalharness.statistics import (
+    holm,
+    mcnemar_exact,
+    num_images_to_tell,
+    percentile_interval,
+    resample_counts,
+    resampling_units,
+)
+
+Outcome = Literal["better", "worse", "cannot tell", "no difference"]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One number of a run beside that of the reference."""
+
+    reference: float
+    value: float
+    difference: Interval
+    """Value minus reference, with the interval from the same resamples of both."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassChange:
+    """What became of one class."""
+
+    class_name: str
+    support: int
+    recall: Difference
+    precision: Difference
+    f1: Difference
+    num_broken: int
+    num_fixed: int
+
+
+@dataclass(frozen=True, slots=True)
+class PairedRun:
+    """One run against the reference."""
+
+    name: str
+    reference: str
+    num_images: int
+    metrics: Mapping[str, Difference]
+    """By metric name."""
+    classes: tuple[ClassChange, ...]
+    calibration: tuple[tuple[float, float, int], ...]
+    """Mean confidence, accuracy and count of each confidence bin of the run."""
+    num_broken: int
+    """Images that the reference got right and this run wrong."""
+    num_fixed: int
+    """The reverse."""
+    num_other_class: int
+    """Images with another predicted class, right or wrong."""
+    p_value: float
+    """Exact McNemar, two-sided."""
+    p_holm: float
+    """The same after Holm's correction over all runs."""
+    outcome: Outcome
+    num_images_to_tell: int | None
+    """Images that would show a difference of `min_difference`; None where the runs agree on too many for that."""
+    min_difference: float
+    max_probability_change: float
+    """Largest change of any probability of any image."""
+
+    @property
+    def discordant_rate(self) -> float:
+        """Part of the images that exactly one of the two got right."""
+        return (self.num_broken + self.num_fixed) / self.num_images
+
+
+def compare_predictions(
+    predictions: Mapping[str, Predictions],
+    *,
+    class_names: Sequence[str],
+    groups: Sequence[str] | None,
+    resampling: Resampling,
+    min_difference: float,
+) -> tuple[PairedRun, ...]:
+    """Compares every run with the first, on the same rows and the same resamples.
+
+    A run is better or worse if McNemar's p-value after Holm's correction is below 1 - confidence, and the interval of
+    the difference in accuracy excludes zero too: the interval knows of groups, the test does not.
+
+    Args:
+        predictions: By run name, the reference first; the same rows and columns in all.
+        class_names: Of the columns.
+        groups: The group of each row.
+        resampling: How to draw.
+        min_difference: The difference in accuracy that would matter, such as 0.02.
+
+    Returns:
+        One entry per run but the first.
+    """
+    reference, *others = predictions
+    units = resampling_units(groups, len(predictions[reference].labels))
+    resampled = _resample(predictions, units, resampling)
+    counted = [tuple(map(len, flips(predictions[reference], predictions[name]))) for name in others]
+    p_values = [mcnemar_exact(broken, fixed) for broken, fixed in counted]
+    pairs = []
+    for name, (broken, fixed), p_value, p_holm in zip(others, counted, p_values, holm(p_values), strict=True):
+        before, after = predictions[reference], predictions[name]
+        draws = (resampled[reference], resampled[name])
+        pairs.append(
+            PairedRun(
+                name=name,
+                reference=reference,
+                num_images=len(after.labels),
+                metrics=_metric_differences(before, after, draws, resampling.confidence),
+                classes=_class_changes(before, after, class_names, draws, resampling.confidence),
+                calibration=calibration_bins(after),
+                num_broken=broken,
+                num_fixed=fixed,
+                num_other_class=int((before.pred_labels != after.pred_labels).sum()),
+                p_value=p_value,
+                p_holm=float(p_holm),
+                outcome="cannot tell",
+                num_images_to_tell=num_images_to_tell((broken + fixed) / len(after.labels), min_difference),
+                min_difference=min_difference,
+                max_probability_change=float(np.abs(before.probs - after.probs).max()),
+            )
+        )
+    return tuple(_judge(pair, 1 - resampling.confidence) for pair in pairs)
+
+
+def flips(reference: Predictions, run: Predictions) -> tuple[IntArray, IntArray]:
+    """Rows that only the reference got right (broken), and rows that only the run did (fixed)."""
+    before, after = reference.is_correct == 1, run.is_correct == 1
+    return np.flatnonzero(before & ~after), np.flatnonzero(~before & after)
+
+
+def _metrics(num_classes: int) -> dict[str, Metric]:
+    return {name: metric for name, metric in METRICS.items() if num_classes >= metric.min_num_classes}
+
+
+@dataclass(frozen=True, slots=True)
+class _Draws:
+    """One run in every resample."""
+
+    metrics: dict[str, FloatArray]
+    """By name, (resamples,)."""
+    classes: dict[str, FloatArray]
+    """Recall, precision and F1, (resamples, C)."""
+
+
+def _resample(predictions: Mapping[str, Predictions], units: IntArray, resampling: Resampling) -> dict[str, _Draws]:
+    metrics: dict[str, dict[str, list[FloatArray]]] = {name: {} for name in predictions}
+    classes: dict[str, dict[str, list[FloatArray]]] = {name: {} for name in predictions}
+    for counts in resample_counts(units, num_resamples=resampling.num_resamples, seed=resampling.seed):
+        for name, run in predictions.items():
+            resamples = Resamples(run, counts)
+            for key, metric in _metrics(run.num_classes).items():
+                metrics[name].setdefault(key, []).append(metric.resampled(resamples))
+            scores = _class_scores(resamples.num_correct, resamples.support, resamples.num_predicted)
+            for key, values in scores.items():
+                classes[name].setdefault(key, []).append(values)
+    return {name: _Draws(_joined(metrics[name]), _joined(classes[name])) for name in predictions}
+
+
+def _joined(chunks: Mapping[str, Sequence[FloatArray]]) -> dict[str, FloatArray]:
+    return {key: np.concatenate(parts) for key, parts in chunks.items()}
+
+
+def _class_scores(num_correct: FloatArray, support: FloatArray, num_predicted: FloatArray) -> dict[str, FloatArray]:
+    """Recall, precision and F1 of each class, in the shape of the arguments; NaN where one is not defined."""
+    quotients = {
+        "recall": (num_correct, support),
+        "precision": (num_correct, num_predicted),
+        "f1": (2 * num_correct, support + num_predicted),
+    }
+    return {
+        name: np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom > 0)
+        for name, (top, bottom) in quotients.items()
+    }
+
+
+def _metric_differences(
+    reference: Predictions, run: Predictions, draws: tuple[_Draws, _Draws], confidence: float
+) -> dict[str, Difference]:
+    before, after = draws
+    return {
+        name: _difference(
+            metric.value(reference), metric.value(run), before.metrics[name], after.metrics[name], confidence
+        )
+        for name, metric in _metrics(run.num_classes).items()
+    }
+
+
+def _class_changes(
+    reference: Predictions,
+    run: Predictions,
+    class_names: Sequence[str],
+    draws: tuple[_Draws, _Draws],
+    confidence: float,
+) -> tuple[ClassChange, ...]:
+    everything = np.ones((1, len(run.labels)))
+    tables = [Resamples(each, everything) for each in (reference, run)]
+    old, new = (_class_scores(each.num_correct[0], each.support[0], each.num_predicted[0]) for each in tables)
+    broken, fixed = (np.bincount(run.labels[rows], minlength=run.num_classes) for rows in flips(reference, run))
+    before, after = draws
+    changes = []
+    for index, name in enumerate(class_names):
+        scores = {
+            key: _difference(
+                old[key][index],
+                new[key][index],
+                before.classes[key][:, index],
+                after.classes[key][:, index],
+                confidence,
+            )
+            for key in ("recall", "precision", "f1")
+        }
+        support = int(tables[0].support[0, index])
+        changes.append(ClassChange(name, support, **scores, num_broken=int(broken[index]), num_fixed=int(fixed[index])))
+    return tuple(changes)
+
+
+def _difference(
+    reference: float, value: float, resampled_reference: FloatArray, resampled: FloatArray, confidence: float
+) -> Difference:
+    interval = percentile_interval(value - reference, resampled - resampled_reference, confidence)
+    return Difference(float(reference), float(value), interval)
+
+
+def _judge(pair: PairedRun, alpha: float) -> PairedRun:
+    accuracy = pair.metrics["accuracy"].difference
+    excludes_zero = accuracy.ci_low > 0 or accuracy.ci_high < 0
+    outcome: Outcome = "cannot tell"
+    if pair.num_other_class == 0:
+        outcome = "no difference"
+    elif pair.p_holm < alpha and excludes_zero:
+        outcome = "better" if accuracy.value > 0 else "worse"
+    return replace(pair, outcome=outcome)

@@ -1,0 +1,116 @@
+"""The audit of two runs side by side, paired by row: do they look at, and use, the same regions?"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from evalharness.audit import UNDETERMINED, Resampling
+from evalharness.audit.intervals import mean_interval
+from evalharness.comparison.pairs import Difference
+from evalharness.records import FloatArray, Interval
+from evalharness.statistics import percentile_interval, resample_counts, resampling_units
+
+KEYS = ["row_id", "map_id", "category"]
+MEASURES = ("share", "uses", "relies", "flip", "delta_prob")
+"""Means over images, each with a value per image; `lift`, a ratio of means, is added to them."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegionChange:
+    """One category on one map, in a run and in the reference, over the images for which both have the number."""
+
+    name: str
+    """Of the run."""
+    map_id: str
+    category: str
+    role: str
+    num_images: int
+    measures: Mapping[str, Difference]
+    """By name: `share`, `lift`, `uses`, `relies`, `flip`, `delta_prob`."""
+
+
+def compare_regions(
+    reference: pd.DataFrame,
+    table: pd.DataFrame,
+    *,
+    name: str,
+    groups: Mapping[str, str],
+    map_ids: Sequence[str],
+    resampling: Resampling,
+) -> tuple[RegionChange, ...]:
+    """Compares the tables of two audits.
+
+    Args:
+        reference: `audit.parquet` of the reference.
+        table: Of the run.
+        name: Of the run.
+        groups: By row id, of the rows that are compared; others are left out.
+        map_ids: The maps to compare.
+        resampling: How to draw.
+    """
+    paired = reference.merge(table, on=KEYS, suffixes=("_before", "_after"))
+    paired = paired[paired["row_id"].isin(list(groups)) & paired["map_id"].isin(list(map_ids))]
+    found = []
+    for map_id in map_ids:
+        of_map = paired[paired["map_id"] == map_id]
+        found += [
+            RegionChange(
+                name=name,
+                map_id=map_id,
+                category=str(category),
+                role=str(rows["role_before"].iloc[0]),
+                num_images=len(rows),
+                measures=_measure(rows, [groups[row_id] for row_id in rows["row_id"]], resampling),
+            )
+            for category, rows in of_map.groupby("category", sort=True)
+        ]
+    return tuple(found)
+
+
+def _measure(rows: pd.DataFrame, groups: Sequence[str], resampling: Resampling) -> dict[str, Difference]:
+    before, after = (_values(rows, ending) for ending in ("_before", "_after"))
+    measures = {name: _mean_difference(before[name], after[name], groups, resampling) for name in MEASURES}
+    lift = _lift_difference(before, after, groups, resampling)
+    return {"share": measures.pop("share"), "lift": lift, **measures}
+
+
+def _values(rows: pd.DataFrame, ending: str) -> dict[str, FloatArray]:
+    names = ("share", "area", "uses", "flip", "delta_prob")
+    values = {name: rows[f"{name}{ending}"].to_numpy(np.float64) for name in names}
+    relies = (rows[f"quadrant{ending}"] == "relies").to_numpy(np.float64)
+    values["relies"] = np.where(rows[f"quadrant{ending}"] == UNDETERMINED, np.nan, relies)
+    return values
+
+
+def _mean_difference(
+    before: FloatArray, after: FloatArray, groups: Sequence[str], resampling: Resampling
+) -> Difference:
+    kept = ~np.isnan(before) & ~np.isnan(after)
+    if not kept.any():
+        return Difference(np.nan, np.nan, Interval(np.nan, np.nan, np.nan))
+    interval = mean_interval(np.where(kept, after - before, np.nan), groups, resampling)
+    return Difference(float(before[kept].mean()), float(after[kept].mean()), interval)
+
+
+def _lift_difference(
+    before: Mapping[str, FloatArray], after: Mapping[str, FloatArray], groups: Sequence[str], resampling: Resampling
+) -> Difference:
+    """Mean share / mean area of both over the same images and resamples."""
+    columns = np.stack([before["share"], before["area"], after["share"], after["area"]], axis=1)
+    kept = ~np.isnan(columns).any(axis=1)
+    if not kept.any():
+        return Difference(np.nan, np.nan, Interval(np.nan, np.nan, np.nan))
+    columns = columns[kept]
+    units = resampling_units([group for group, is_kept in zip(groups, kept, strict=True) if is_kept], len(columns))
+    chunks = resample_counts(units, num_resamples=resampling.num_resamples, seed=resampling.seed)
+    sums = np.concatenate([counts @ columns for counts in chunks])
+    old, new = _quotient(sums[:, 0], sums[:, 1]), _quotient(sums[:, 2], sums[:, 3])
+    totals = columns.sum(axis=0)
+    reference, value = (float(_quotient(totals[i : i + 1], totals[i + 1 : i + 2])[0]) for i in (0, 2))
+    return Difference(reference, value, percentile_interval(value - reference, new - old, resampling.confidence))
+
+
+def _quotient(top: FloatArray, bottom: FloatArray) -> FloatArray:
+    return np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom > 0)

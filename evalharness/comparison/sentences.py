@@ -1,0 +1,102 @@
+"""What a comparison says, in plain words."""
+
+from collections.abc import Sequence
+
+from evalharness.comparison.maps import MapSimilarity
+from evalharness.comparison.pairs import Difference, PairedRun
+from evalharness.comparison.regions import RegionChange
+
+ENOUGH = 1.0
+"""A number of images as large as this part of those at hand would already have told."""
+
+
+def describe_pair(pair: PairedRun, num_compared: int) -> str:
+    """Better, worse, or cannot tell; and how many images it would take.
+
+    Args:
+        pair: One run against the reference.
+        num_compared: Runs that are compared with the reference, which Holm's correction is for.
+    """
+    if pair.outcome == "no difference":
+        return f"{_start(pair)}: {_equal(pair)} on {pair.num_images:,} images."
+    numbers = _numbers(pair, num_compared)
+    if pair.outcome == "cannot tell":
+        return f"Cannot tell {pair.name} from {pair.reference}: {numbers}. {_how_many(pair)}"
+    return f"{pair.name} is {pair.outcome} than {pair.reference}: {numbers}."
+
+
+def describe_region(change: RegionChange, reference: str) -> str | None:
+    """Whether a run looks at a distractor, or relies on it, more or less than the reference; None if neither shows."""
+    if change.role != "distractor":
+        return None
+    parts = []
+    share, relies = change.measures["share"], change.measures["relies"]
+    for measure, words in ((share, "of its attention on"), (relies, "of its verdicts relying on")):
+        if _excludes_zero(measure):
+            direction = "more" if measure.difference.value > 0 else "less"
+            parts.append(
+                f"{direction} {words} {change.category} ({measure.value:.1%} against {measure.reference:.1%}, "
+                f"difference {_points(measure)})"
+            )
+    if not parts:
+        return None
+    return f"{change.name} has {' and '.join(parts)} than {reference}, on {change.num_images} images ({change.map_id})."
+
+
+def describe_maps(similarities: Sequence[MapSimilarity]) -> list[str]:
+    """A sentence for each map that could not differ, and for each that could."""
+    sentences = []
+    for entry in similarities:
+        if entry.same_by_construction:
+            sentences.append(f"{entry.same_by_construction}.")
+        elif entry.mean.value == entry.mean.value:
+            sentences.append(
+                f"{entry.map_id} of {entry.name}: mean rank correlation with the reference {entry.mean.value:.2f} "
+                f"[{entry.mean.ci_low:.2f}, {entry.mean.ci_high:.2f}]."
+            )
+    return list(dict.fromkeys(sentences))
+
+
+def _start(pair: PairedRun) -> str:
+    return f"No difference between {pair.name} and {pair.reference}"
+
+
+def _equal(pair: PairedRun) -> str:
+    if pair.max_probability_change == 0:
+        return "every probability is the same"
+    return f"every verdict is the same (probabilities differ by up to {pair.max_probability_change:.2g})"
+
+
+def _numbers(pair: PairedRun, num_compared: int) -> str:
+    accuracy = pair.metrics["accuracy"]
+    corrected = f", {pair.p_holm:.2g} after Holm's correction over {num_compared} runs" if num_compared > 1 else ""
+    return (
+        f"accuracy {accuracy.value:.1%} against {accuracy.reference:.1%} on {pair.num_images:,} images, difference "
+        f"{_points(accuracy)}; {pair.num_broken} broken, {pair.num_fixed} fixed, exact McNemar p = {pair.p_value:.2g}"
+        f"{corrected}"
+    )
+
+
+def _how_many(pair: PairedRun) -> str:
+    points = f"{100 * pair.min_difference:g} points"
+    if pair.num_images_to_tell is None:
+        return (
+            f"They disagree on {pair.discordant_rate:.1%} of the images, so that a difference of {points} is not to be "
+            "expected; a smaller one would take more images than that."
+        )
+    wanted = f"about {pair.num_images_to_tell:,} images"
+    if pair.num_images_to_tell <= ENOUGH * pair.num_images:
+        return (
+            f"A difference of {points} would have taken {wanted} to show, at 80 % power: if there is one, it is "
+            "probably smaller."
+        )
+    return f"To tell a difference of {points} at 80 % power takes {wanted}, at the disagreement seen."
+
+
+def _points(measure: Difference) -> str:
+    interval = measure.difference
+    return f"{100 * interval.value:+.1f} points [{100 * interval.ci_low:+.1f}, {100 * interval.ci_high:+.1f}]"
+
+
+def _excludes_zero(measure: Difference) -> bool:
+    return measure.difference.ci_low > 0 or measure.difference.ci_high < 0

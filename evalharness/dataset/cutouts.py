@@ -1,0 +1,82 @@
+"""Reads a user's own cut-outs: images with a transparent ground, to be pasted into photos."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from evalharness.errors import DatasetError
+from evalharness.records import UInt8Array
+
+ENDINGS = (".png", ".webp")
+MAX_LISTED = 5
+_NUMBERED = re.compile(r"(.*?)[-_ ]*\d*")
+
+
+def load_cutouts(folder: Path) -> dict[str, dict[str, UInt8Array]]:
+    """Reads every PNG or WebP of a folder and of its sub-folders.
+
+    A sub-folder's name is the category of the images in it. An image directly in the folder is of the category that its
+    file name gives without a number at its end: `cat.png`, `cat-2.png` and `cat_03.png` are cats.
+
+    Args:
+        folder: With at least one image that has an alpha channel.
+
+    Returns:
+        By category, then by path inside the folder, both sorted: RGBA (height, width, 4), alpha not premultiplied.
+
+    Raises:
+        DatasetError: No such folder, no image in it, or images that cannot be read, have no alpha channel or show
+            nothing; all of them are listed.
+    """
+    if not folder.is_dir():
+        raise DatasetError("cut-outs not found", expected="a folder", got=folder, where="stress.cutouts")
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS and path.is_file())
+    if not paths:
+        raise DatasetError(
+            "folder holds no cut-outs",
+            expected="PNG or WebP images with a transparent ground",
+            got=f"{sum(1 for _ in folder.iterdir())} other entries",
+            where=folder,
+            fix="Put each category into a sub-folder of its own, or name files like cat-1.png",
+        )
+    found: dict[str, dict[str, UInt8Array]] = {}
+    problems: list[str] = []
+    for path in paths:
+        name = path.relative_to(folder).as_posix()
+        image = _read(path)
+        if isinstance(image, str):
+            problems.append(f"{name}: {image}")
+        else:
+            found.setdefault(category_of(folder, path), {})[name] = image
+    if problems:
+        more = f" and {len(problems) - MAX_LISTED} more" if len(problems) > MAX_LISTED else ""
+        raise DatasetError(
+            f"{len(problems)} of {len(paths)} cut-outs cannot be used",
+            got="; ".join(problems[:MAX_LISTED]) + more,
+            where=folder,
+            fix="Save them as RGBA with a transparent ground",
+        )
+    return dict(sorted(found.items()))
+
+
+def category_of(folder: Path, path: Path) -> str:
+    """The first sub-folder's name, or the file's without its number; the folder's own if that leaves nothing."""
+    parts = path.relative_to(folder).parts
+    if len(parts) > 1:
+        return parts[0]
+    numbered = _NUMBERED.fullmatch(path.stem)
+    return (numbered[1] if numbered else path.stem) or folder.resolve().name
+
+
+def _read(path: Path) -> UInt8Array | str:
+    """The image, or what is wrong with it."""
+    try:
+        with Image.open(path) as image:
+            if not (image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info):
+                return f"mode {image.mode}, without an alpha channel"
+            pixels = np.asarray(image.convert("RGBA"), np.uint8)
+    except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        return f"cannot be read ({type(error).__name__}: {error})"
+    return pixels if pixels[..., 3].any() else "transparent throughout"

@@ -1,0 +1,87 @@
+"""What a report reads of a results folder."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from evalharness.records import FloatArray, IntArray
+
+NUMBERS = ("support", "num_predicted", "precision", "recall", "f1")
+
+
+@dataclass(frozen=True, slots=True)
+class RunContents:
+    """One evaluation as it lies in its folder."""
+
+    manifest: Mapping[str, Any]
+    samples: pd.DataFrame
+    """A row per image: `row_id, path, label, pred_label, correct, confidence, prob_<class>...`."""
+    classes: tuple[str, ...]
+    """In the order of the confusion matrix."""
+    confusion: IntArray
+    """Counts, true classes in rows."""
+    per_class: pd.DataFrame
+    """A row per class: `class`, and `NUMBERS`."""
+    maps: Mapping[str, FloatArray]
+    """Densities by map id, (rows, grid rows, grid columns); memory-mapped."""
+    regions: pd.DataFrame | None
+    """A row per image, map and annotated category."""
+    noise: pd.DataFrame | None
+    """A row per image and map."""
+    figures: tuple[Path, ...]
+    """Every picture but the overlays of single images."""
+
+    @classmethod
+    def read(cls, folder: Path, manifest: Mapping[str, Any]) -> "RunContents":
+        """Reads the tables of a folder; those of a stage only if the manifest has findings of it.
+
+        Args:
+            folder: The results folder; its `manifest.json` need not be there yet.
+            manifest: What it holds, or is going to.
+        """
+        confusion = json.loads((folder / "confusion_matrix.json").read_text(encoding="utf-8"))
+        findings = manifest["findings"]
+        return cls(
+            manifest=manifest,
+            samples=pd.read_parquet(folder / "samples.parquet"),
+            classes=tuple(confusion["classes"]),
+            confusion=np.asarray(confusion["counts"], np.int64).reshape(len(confusion["classes"]), -1),
+            per_class=_read_per_class(folder / "per_class.csv"),
+            maps={
+                map_id: np.load(folder / "maps" / f"{map_id}.npy", mmap_mode="r")
+                for map_id in manifest["recipe"]["maps"]
+            },
+            regions=_read_table(folder / "audit.parquet") if findings.get("regions") else None,
+            noise=_read_table(folder / "noise.parquet") if findings.get("noise") else None,
+            figures=tuple(sorted((folder / "figures").glob("*.png"))),
+        )
+
+    @property
+    def findings(self) -> Mapping[str, Any]:
+        """Of the stages behind prediction."""
+        findings: Mapping[str, Any] = self.manifest["findings"]
+        return findings
+
+    @property
+    def density_max(self) -> float:
+        """Density at the top of the colour scale."""
+        return float(self.manifest["config"]["report"]["density_max"])
+
+    @property
+    def seed(self) -> int:
+        """Of the random choices."""
+        return int(self.manifest["config"]["seed"])
+
+
+def _read_table(path: Path) -> pd.DataFrame | None:
+    return pd.read_parquet(path) if path.is_file() else None
+
+
+def _read_per_class(path: Path) -> pd.DataFrame:
+    # A class may be called `NA`.
+    return pd.read_csv(path, dtype={"class": str}, keep_default_na=False, na_values={name: [""] for name in NUMBERS})

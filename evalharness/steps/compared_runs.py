@@ -1,0 +1,194 @@
+"""The runs that a comparison is of: found by folder or MLflow run id, and read."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from evalharness import tracking
+from evalharness.comparison import ComparedRun
+from evalharness.config.schema import RunConfig, TrackingConfig
+from evalharness.dataset import ImageError, load_photo, place
+from evalharness.errors import ConfigError
+from evalharness.records import UInt8Array
+from evalharness.report import Extent
+from evalharness.results import StoredResult
+
+MAX_DRAWN_SIDE = 512
+MISSING_GREY = 200
+PROVENANCE = ("backbone_sha256", "grid_size")
+NOT_LISTED = ("maps", "dataset")
+"""Sections of the recipe that must be the same, so that they are not listed as settings."""
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A finished evaluation, and what the comparison calls it."""
+
+    name: str
+    result: StoredResult
+    run_id: str | None = None
+    """Of MLflow, where it is known."""
+
+    @cached_property
+    def config(self) -> RunConfig:
+        """Of the evaluation."""
+        return RunConfig.model_validate(self.result.manifest["config"])
+
+    @cached_property
+    def compared(self) -> ComparedRun:
+        """What the mathematics takes."""
+        samples, recipe = self.result.samples, self.result.recipe
+        facts = self.result.manifest["provenance"]["model"]
+        skipped = pd.read_csv(self.result.folder / "skipped.csv", dtype=str, keep_default_na=False)
+        row_ids = tuple(samples["row_id"])
+        height, width = recipe["input"]["image_size"]
+        return ComparedRun(
+            name=self.name,
+            row_ids=row_ids,
+            labels=tuple(samples["label"]),
+            digests=tuple(samples["sha256"]),
+            groups=tuple(samples["group"]),
+            # Of rows that repeat an id one may be kept and the others skipped.
+            skipped=tuple(sorted(set(skipped["row_id"]) - set(row_ids))),
+            classes=self.result.classes,
+            probs=samples[[f"prob_{name}" for name in self.result.classes]].to_numpy(np.float64),
+            maps=recipe["maps"],
+            settings={
+                **dict(_flatten({key: value for key, value in recipe.items() if key not in NOT_LISTED})),
+                **{f"model.{name}": facts[name] for name in PROVENANCE},
+                "dataset.group": self.config.dataset.group,
+            },
+            image_size=(height, width),
+            backbone_sha256=facts["backbone_sha256"],
+        )
+
+    def audit_table(self, name: str) -> pd.DataFrame | None:
+        """A table of the audit, if the run had annotations."""
+        path = self.result.folder / f"{name}.parquet"
+        return pd.read_parquet(path) if path.is_file() else None
+
+    @property
+    def audit_key(self) -> Mapping[str, Any]:
+        """What the audit depends on besides the run's recipe: the regions, their roles, and how they were erased."""
+        path = self.result.folder / "erasures.key.json"
+        stored = json.loads(path.read_text(encoding="utf-8"))["key"] if path.is_file() else {}
+        return {name: value for name, value in stored.items() if name != "fingerprint"}
+
+    def photo(self, row_id: str) -> UInt8Array:
+        """The photo for drawing; plain grey if the file is gone or no longer the one that was evaluated."""
+        row = self.result.samples.iloc[self.result.position(row_id)]
+        path = Path(self.result.manifest["provenance"]["dataset"]["root"]) / row["path"]
+        try:
+            if hashlib.sha256(path.read_bytes()).hexdigest() == row["sha256"]:
+                return load_photo(path, config=self.config.dataset, max_side=MAX_DRAWN_SIDE)
+        except (OSError, ImageError):
+            pass
+        scale = MAX_DRAWN_SIDE / max(row["width"], row["height"])
+        size = (max(1, round(row["height"] * scale)), max(1, round(row["width"] * scale)), 3)
+        return np.full(size, MISSING_GREY, np.uint8)
+
+    def extent(self, photo: UInt8Array) -> Extent:
+        """The part of this run's input that a photo spans."""
+        size = (photo.shape[0], photo.shape[1])
+        return Extent(*place(size, self.config.model.image_size, self.config.dataset.resize).extent)
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Refuses what cannot be a run, before any store is opened.
+
+    Raises:
+        ConfigError: A name that is neither a folder nor a run id.
+        ResultsError: A folder without finished results.
+    """
+    for name in names:
+        if _run_id(name) is None:
+            StoredResult(Path(name))
+
+
+def find_runs(names: Sequence[str], store: tracking.Store, runs_dir: Path) -> tuple[StoredRun, ...]:
+    """Finds the results of every run named.
+
+    Args:
+        names: Results folders, or ids of MLflow runs.
+        store: Where runs are looked up.
+        runs_dir: Downloaded results go to its cache.
+
+    Raises:
+        ConfigError: A name that is neither.
+        ResultsError: A folder without finished results.
+        TrackingError: No such run, or one without results.
+    """
+    found: list[tuple[StoredResult, str | None]] = []
+    for name in names:
+        run_id = _run_id(name)
+        if run_id is None:
+            result = StoredResult(Path(name))
+            found.append((result, tracking.find_run(store, result.folder)))
+        else:
+            found.append((StoredResult(tracking.fetch_results(store, run_id, _cache(runs_dir))), run_id))
+    titles = _distinct_names([result for result, _ in found])
+    return tuple(StoredRun(title, result, run_id) for title, (result, run_id) in zip(titles, found, strict=True))
+
+
+def find_result(name: str, config: TrackingConfig, runs_dir: Path) -> StoredResult:
+    """Finds the results of one run; the store is opened only for a run id.
+
+    Raises:
+        As `find_runs`.
+    """
+    run_id = _run_id(name)
+    if run_id is None:
+        return StoredResult(Path(name))
+    return StoredResult(tracking.fetch_results(tracking.open_store(config, runs_dir), run_id, _cache(runs_dir)))
+
+
+def _run_id(name: str) -> str | None:
+    """The MLflow run id that the name is; None if it is a folder."""
+    if Path(name).is_dir():
+        return None
+    run_id = name.removeprefix("runs:/").strip("/")
+    if tracking.is_run_id(run_id):
+        return run_id
+    raise ConfigError(
+        "no such run",
+        expected="a results folder or an MLflow run id",
+        got=name,
+        fix="Folders are under runs/results; run ids are printed by `evalharness run` and shown in the UI",
+    )
+
+
+def _cache(runs_dir: Path) -> Path:
+    return runs_dir / "cache" / "results"
+
+
+def _distinct_names(results: Sequence[StoredResult]) -> list[str]:
+    """The runs' names; with the folder where these meet, and numbered where that does not help either."""
+    names = [str(result.manifest["name"]) for result in results]
+    counts = Counter(names)
+    longer = [
+        f"{name} [{result.folder.name}]" if counts[name] > 1 else name
+        for name, result in zip(names, results, strict=True)
+    ]
+    counts = Counter(longer)
+    seen: Counter[str] = Counter()
+    titles = []
+    for plain, name in zip(names, longer, strict=True):
+        seen[name] += 1
+        titles.append(f"{plain} ({seen[name]})" if counts[name] > 1 else name)
+    return titles
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

@@ -1,0 +1,385 @@
+"""The report in a real browser: filter, sort, page, open, look."""
+
+import base64
+import io
+import json
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from chromium import start_browser
+from PIL import Image
+from report_results import CLASSES, MAP_IDS, load_photo, write_report_results
+
+from evalharness.report.html import write_report
+from evalharness.report.overlay import upsample
+
+pytest.importorskip("selenium")
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select, WebDriverWait
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    driver = start_browser(tmp_path_factory.mktemp("profile"))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def report_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("results") / "run"
+    write_report(folder, write_report_results(folder), load_photo, folder / "report.html")
+    return folder
+
+
+@pytest.fixture
+def page(browser, report_folder):
+    """The report, freshly opened."""
+    browser.get((report_folder / "report.html").as_uri())
+    return browser
+
+
+@pytest.fixture(scope="module")
+def samples(report_folder):
+    return pd.read_parquet(report_folder / "samples.parquet")
+
+
+@pytest.fixture(scope="module")
+def audit(report_folder):
+    return pd.read_parquet(report_folder / "audit.parquet")
+
+
+def element(page, selector):
+    return page.find_element(By.CSS_SELECTOR, selector)
+
+
+def choose(page, name, value):
+    Select(element(page, f"#{name}")).select_by_value(value)
+
+
+def shown_ids(page):
+    """Row ids of the tiles, in order."""
+    ids = json.loads(element(page, "#data").get_attribute("textContent"))["ids"]
+    rows = page.execute_script("return [...document.querySelectorAll('.tile')].map((tile) => tile.dataset.row)")
+    return [ids[int(row)] for row in rows]
+
+
+def all_ids(page):
+    choose(page, "size", "96")
+    return shown_ids(page)
+
+
+def status(page):
+    return element(page, "#status").text
+
+
+def press(page, *keys):
+    for key in keys:
+        page.switch_to.active_element.send_keys(key)
+
+
+def test_opens_without_errors_or_requests(page, report_folder):
+    assert [entry for entry in page.get_log("browser") if entry["level"] in {"SEVERE", "WARNING"}] == []
+    page.get_log("performance")
+    page.refresh()
+    sent = [json.loads(entry["message"])["message"] for entry in page.get_log("performance")]
+    urls = {found["params"]["request"]["url"] for found in sent if found["method"] == "Network.requestWillBeSent"}
+    assert {url.split(":")[0] for url in urls} <= {"file", "data"}
+    assert {url for url in urls if url.startswith("file")} <= {(report_folder / "report.html").as_uri()}
+    assert page.execute_script("return document.compatMode") == "CSS1Compat"
+    assert len(shown_ids(page)) == 24
+
+
+def test_worst_mistakes_come_first(page, samples):
+    wrong = samples[~samples["correct"]].sort_values("confidence", ascending=False)
+    right = samples[samples["correct"]].sort_values("confidence")
+    assert all_ids(page) == [*wrong["row_id"], *right["row_id"]]
+
+
+def test_filters_wrong_answers(page, samples):
+    choose(page, "verdict", "wrong")
+    wrong = samples[~samples["correct"]]
+    assert status(page) == f"{len(wrong)} of 60 images"
+    assert set(all_ids(page)) == set(wrong["row_id"])
+    assert all("✗" in tile.text for tile in page.find_elements(By.CSS_SELECTOR, ".tile"))
+    element(page, "#clear").send_keys(Keys.ENTER)
+    assert status(page) == "60 of 60 images"
+
+
+def test_filters_by_class_and_name(page, samples):
+    choose(page, "label", "2")
+    assert set(all_ids(page)) == set(samples[samples.label == CLASSES[2]]["row_id"])
+    element(page, "#text").send_keys("/017")
+    assert shown_ids(page) == [samples["row_id"].iloc[17]]
+    choose(page, "label", "0")
+    assert shown_ids(page) == []
+    assert "No image fits" in element(page, "#grid").text
+
+
+@pytest.mark.parametrize("cell", [(0, 1), (2, 2)])
+def test_a_cell_of_the_confusion_matrix_opens_its_images(page, samples, cell):
+    true, pred = cell
+    wanted = samples[(samples.label == CLASSES[true]) & (samples.pred_label == CLASSES[pred])]
+    element(page, f"a[data-true='{true}'][data-pred='{pred}']").click()
+    assert len(wanted) > 0
+    assert shown_ids(page) == list(wanted.sort_values("confidence", ascending=False)["row_id"])
+    assert page.execute_script("return document.activeElement.id") == "gallery-title"
+
+
+def test_sorts_by_share_on_a_distractor_of_the_chosen_map(page, samples, audit):
+    choose(page, "map", "1")
+    choose(page, "region", "distractor:dog")
+    choose(page, "sort", "share:distractor:dog")
+    own = audit[(audit["category"] == "dog") & (audit["map_id"] == MAP_IDS[1])].dropna(subset=["share"])
+    ordered = list(own.sort_values("share", ascending=False, kind="stable")["row_id"])
+    lost = [samples["row_id"].iloc[row] for row in range(0, 60, 3) if samples["row_id"].iloc[row] not in set(ordered)]
+    assert all_ids(page) == [*ordered, *lost]
+    element(page, "#direction").click()
+    assert shown_ids(page) == [*ordered[::-1], *lost]
+
+
+def test_filters_by_noise(page, report_folder):
+    choose(page, "map", "1")
+    choose(page, "score", "noise:entropy")
+    noise = pd.read_parquet(report_folder / "noise.parquet")
+    own = noise[noise["map_id"] == MAP_IDS[1]].assign(entropy=lambda table: table["entropy"].round(3))
+    limit = float(own["entropy"].median())
+    element(page, "#min").send_keys(str(limit))
+    wanted = set(own[own["entropy"] >= limit]["row_id"])
+    assert set(all_ids(page)) == wanted
+    assert 0 < len(wanted) < 60
+
+
+def test_noisiest_first_by_shortcut(page, report_folder):
+    page.find_element(By.XPATH, "//button[text()='Noisiest maps']").click()
+    noise = pd.read_parquet(report_folder / "noise.parquet")
+    ranks = noise[noise["map_id"] == MAP_IDS[0]].set_index("row_id")["noise_rank"]
+    found = [ranks[row_id] for row_id in all_ids(page)]
+    assert [rank for rank in found if not pd.isna(rank)] == sorted(ranks.dropna())
+    assert pd.isna(found[-1])
+
+
+def test_filters_by_quadrant(page, audit):
+    choose(page, "region", "distractor:<cat>")
+    choose(page, "quadrant", "looks only")
+    own = audit[(audit["category"] == "<cat>") & (audit["map_id"] == MAP_IDS[0]) & (audit["quadrant"] == "looks only")]
+    assert set(all_ids(page)) == set(own["row_id"])
+
+
+def test_pages(page):
+    seen = shown_ids(page)
+    assert element(page, "#page").text == "Page 1 of 3"
+    assert not element(page, "#previous").is_enabled()
+    element(page, "#next").click()
+    seen += shown_ids(page)
+    element(page, "#last").click()
+    seen += shown_ids(page)
+    assert element(page, "#page").text == "Page 3 of 3"
+    assert not element(page, "#next").is_enabled()
+    assert len(seen) == len(set(seen)) == 60
+    element(page, "#first").click()
+    choose(page, "size", "12")
+    assert element(page, "#page").text == "Page 1 of 5"
+    assert len(shown_ids(page)) == 12
+
+
+def test_works_by_keyboard_alone(page):
+    ids = shown_ids(page)
+    page.execute_script("document.querySelector('.tile').focus()")
+    press(page, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ENTER)
+    viewer = element(page, "#viewer")
+    assert viewer.get_attribute("open")
+    assert element(page, "#viewer-title").text == ids[2]
+    press(page, Keys.ARROW_RIGHT)
+    assert element(page, "#viewer-title").text == ids[3]
+    press(page, Keys.ARROW_LEFT, Keys.ARROW_LEFT, Keys.ESCAPE)
+    assert not viewer.get_attribute("open")
+    focused = page.switch_to.active_element
+    assert focused.get_attribute("data-row") == element(page, ".tile:nth-child(2)").get_attribute("data-row")
+    press(page, Keys.END)
+    assert page.switch_to.active_element == element(page, ".tile:last-child")
+    press(page, Keys.ARROW_RIGHT)
+    assert element(page, "#page").text == "Page 2 of 3"
+    assert page.switch_to.active_element == element(page, ".tile:first-child")
+    press(page, Keys.PAGE_UP)
+    assert shown_ids(page) == ids
+    outline = page.execute_script("return getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid"
+
+
+def test_one_tab_stop_for_the_whole_grid(page):
+    stops = page.execute_script("return document.querySelectorAll('.tile[tabindex=\"0\"]').length")
+    assert stops == 1
+
+
+def test_viewer_shows_every_map_and_the_numbers(page, samples, audit):
+    choose(page, "sort", "order")
+    row = 12
+    element(page, f".tile[data-row='{row}']").click()
+    body = element(page, "#viewer")
+    canvases = [canvas.get_attribute("data-map") for canvas in body.find_elements(By.TAG_NAME, "canvas")]
+    assert canvases == list(MAP_IDS)
+    assert len(body.find_elements(By.TAG_NAME, "img")) == 3
+    sample = samples.iloc[row]
+    assert f"confidence {sample['confidence']:.2f}" in body.text
+    own = audit[(audit["row_id"] == sample["row_id"]) & (audit["map_id"] == MAP_IDS[1])]
+    assert len(own) == 2
+    for entry in own.itertuples():
+        assert f"{entry.category} (distractor) rollout {100 * entry.share:.0f} %" in body.text
+    element(page, "#close").click()
+    assert not body.get_attribute("open")
+
+
+def drawn(page, selector):
+    """The pixels of a canvas, (height, width, 4)."""
+    script = "return document.querySelector(arguments[0]).toDataURL('image/png').split(',')[1]"
+    with Image.open(io.BytesIO(base64.b64decode(page.execute_script(script, selector)))) as image:
+        return np.asarray(image.convert("RGBA")).astype(int)
+
+
+@pytest.mark.parametrize("map_id", MAP_IDS)
+def test_maps_are_drawn_as_in_the_figures(page, report_folder, map_id):
+    from matplotlib import colormaps
+
+    density_max = json.loads((report_folder / "manifest.json").read_text())["config"]["report"]["density_max"]
+    choose(page, "sort", "order")
+    element(page, ".tile[data-row='7']").click()
+    pixels = drawn(page, f"#viewer canvas[data-map='{map_id}']")
+    density = np.load(report_folder / "maps" / f"{map_id}.npy")[7].astype(np.float32)
+    # The page knows densities up to the top of the scale only.
+    expected = upsample(np.minimum(density, density_max), pixels.shape[:2]) / density_max * 255
+    colours = (colormaps["inferno"](np.arange(256))[:, :3] * 255).round().astype(int)
+    near = np.clip(np.rint(expected).astype(int)[..., None] + np.arange(-2, 3), 0, 255)
+    distance = np.abs(colours[near] - pixels[..., None, :3]).max(axis=-1).min(axis=-1)
+    assert distance.max() <= 2
+    assert (pixels[..., 3] == 255).all()
+
+
+def test_a_map_that_is_not_defined_says_so(page):
+    choose(page, "sort", "order")
+    tile = element(page, ".tile[data-row='5']")
+    assert "no map" in tile.text
+    assert not tile.find_elements(By.TAG_NAME, "canvas")
+
+
+def test_reader_sets_the_opacity(page):
+    def look():
+        return page.execute_script(
+            "const tile = document.querySelector('.tile');"
+            "return [getComputedStyle(tile.querySelector('canvas')).opacity,"
+            "getComputedStyle(tile.querySelector('img')).filter]"
+        )
+
+    assert look() == ["0.6", "grayscale(1)"]
+    slider = element(page, "#opacity")
+    slider.send_keys(Keys.HOME)
+    assert look() == ["0", "none"]
+    assert element(page, "#opacity-value").text == "0 %"
+    slider.send_keys(Keys.END)
+    assert look()[0] == "1"
+
+
+def test_photo_and_map_lie_on_each_other(page):
+    script = (
+        "const tile = document.querySelector('.tile'); return ['img', 'canvas'].map((name) => {"
+        "const box = tile.querySelector(name).getBoundingClientRect(); return [box.x, box.y, box.width, box.height] })"
+    )
+    photo, canvas = page.execute_script(script)
+    assert photo == canvas
+    assert photo[2] / photo[3] == pytest.approx(1.5, abs=0.02)
+
+
+def test_photos_arrive(page, samples):
+    wait = (
+        "return [...document.querySelectorAll('.tile img')].every((image) => image.complete && image.naturalWidth > 0)"
+    )
+    WebDriverWait(page, 10).until(lambda driver: driver.execute_script(wait))
+    pixel = page.execute_script(
+        "const image = document.querySelector('.tile img'); const canvas = document.createElement('canvas');"
+        "canvas.width = image.naturalWidth; canvas.height = image.naturalHeight;"
+        "const context = canvas.getContext('2d'); context.drawImage(image, 0, 0);"
+        "return [...context.getImageData(canvas.width - 5, canvas.height - 5, 1, 1).data]"
+    )
+    np.testing.assert_allclose(pixel[:3], load_photo(shown_ids(page)[0])[-1, -1], atol=6)
+
+
+def test_hostile_names_do_nothing(page, samples):
+    element(page, ".tile").click()
+    assert page.execute_script("return document.querySelectorAll('b, [onerror]').length") == 0
+    assert page.execute_script("return [...document.images].every((image) => image.src.startsWith('data:'))")
+    assert element(page, "#viewer-title").text == shown_ids(page)[0]
+    assert '<img src=x onerror="alert(1)">' in element(page, "#viewer-title").text
+
+
+def test_fits_a_phone(browser, page):
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    )
+    try:
+        page.refresh()
+        assert page.execute_script("return document.documentElement.scrollWidth") <= 390
+        tiles = page.find_elements(By.CSS_SELECTOR, ".tile")
+        assert tiles[0].rect["y"] == tiles[1].rect["y"] != tiles[2].rect["y"]
+        page.execute_script("document.querySelector('.tile').click()")
+        assert element(page, "#viewer").rect["width"] <= 390
+        assert element(page, "#close").is_displayed()
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_works_in_a_sandbox_that_allows_scripts_alone(browser, report_folder, tmp_path):
+    """MLflow's viewer: a blob in an iframe of its own origin."""
+    viewer = tmp_path / "viewer.html"
+    text = json.dumps((report_folder / "report.html").read_text(encoding="utf-8")).replace("<", "\\u003c")
+    viewer.write_text(
+        f"<iframe sandbox='allow-scripts' width=1200 height=900></iframe><script>const text = {text};"
+        "document.querySelector('iframe').src = URL.createObjectURL(new Blob([text], {type: 'text/html'}))</script>",
+        encoding="utf-8",
+    )
+    browser.get(viewer.as_uri())
+    browser.switch_to.frame(0)
+    WebDriverWait(browser, 20).until(lambda driver: driver.find_elements(By.CSS_SELECTOR, ".tile"))
+    element(browser, "a[data-true='0'][data-pred='1']").click()
+    assert " of 60 images" in status(browser)
+    element(browser, ".tile").click()
+    assert element(browser, "#viewer").get_attribute("open")
+    browser.switch_to.default_content()
+
+
+def test_without_scripts_the_first_page_and_the_tables_remain(report_folder, samples, tmp_path):
+    driver = start_browser(tmp_path / "profile", scripts=False)
+    try:
+        driver.get((report_folder / "report.html").as_uri())
+        assert len(driver.find_elements(By.CSS_SELECTOR, "figure.static img")) == 24
+        assert not element(driver, "#controls").is_displayed()
+        assert "need scripts" in element(driver, "#gallery").text
+        assert element(driver, ".confusion").is_displayed()
+        driver.get((report_folder / "report.html").as_uri() + "#cell-0-1")
+        group = samples[(samples.label == CLASSES[0]) & (samples.pred_label == CLASSES[1])]
+        WebDriverWait(driver, 10).until(lambda page: element(page, "#cell-0-1").is_displayed())
+        assert group["row_id"].iloc[0] in element(driver, "#mistakes").text
+    finally:
+        driver.quit()
+
+
+@pytest.mark.slow
+def test_five_thousand_images_are_usable(browser, tmp_path):
+    folder = tmp_path / "run"
+    manifest = write_report_results(folder, num_rows=5000, row_name="{label}/{number:05d}.jpg")
+    generator = np.random.default_rng(0)
+    photos = [generator.integers(0, 256, (240, 320, 3), dtype=np.uint8) for _ in range(4)]
+    path = write_report(folder, manifest, lambda row_id: photos[len(row_id) % 4], tmp_path / "r.html")
+    assert path.stat().st_size <= 30_000_000
+    browser.get(path.as_uri())
+    assert status(browser) == "5,000 of 5,000 images"
+    start = time.perf_counter()
+    choose(browser, "verdict", "wrong")
+    choose(browser, "sort", "noise:entropy")
+    element(browser, "#last").click()
+    assert time.perf_counter() - start < 10
+    assert shown_ids(browser)

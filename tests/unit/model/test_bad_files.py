@@ -1,0 +1,153 @@
+"""What is not a weights file is told in one message each, in words that help."""
+
+import zipfile
+
+import h5py
+import numpy as np
+import pytest
+import tensorflow as tf
+from model_builders import two_backbones
+from tiny_models import save
+
+from evalharness.errors import WeightsError
+from evalharness.model import resolve_weights
+from evalharness.model.stored_weights import open_weights
+
+
+def refusal(path, tmp_path) -> str:
+    with pytest.raises(WeightsError) as caught, open_weights(resolve(path, tmp_path)):
+        pass
+    return str(caught.value)
+
+
+def resolve(path, tmp_path):
+    return resolve_weights(str(path), tracking_uri="", cache_dir=tmp_path / "cache")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", ("got an empty file", "incomplete")),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 343001234\n",
+            ("got a Git LFS pointer", "git lfs pull"),
+        ),
+        (b"\n<!DOCTYPE html>\n<html><body>Sign in</body></html>", ("got a web page", "model.save_weights")),
+        (b"<html><head></head></html>", ("got a web page",)),
+        (b"epoch,loss\n1,0.5\n", ("got a file of another kind", "expected a Keras .h5 or .keras file")),
+        (b"\x89HDF\r\n\x1a\n" + bytes(40), ("got a damaged HDF5 file", "incomplete")),
+    ],
+)
+def test_not_an_hdf5_file(content, told, tmp_path):
+    path = tmp_path / "weights.h5"
+    path.write_bytes(content)
+    message = refusal(path, tmp_path)
+    assert message.startswith("weights file cannot be read: ")
+    assert f"({path})" in message
+    for words in told:
+        assert words in message
+
+
+@pytest.mark.parametrize(
+    ("layout", "words"),
+    [("h5", "a damaged HDF5 file (Unable to "), ("weights.h5", "a damaged HDF5 file"), ("keras", "a damaged archive")],
+)
+def test_truncated(layout, words, saved, tmp_path):
+    content = saved[layout].read_bytes()
+    path = tmp_path / saved[layout].name
+    path.write_bytes(content[: len(content) // 2])
+    message = refusal(path, tmp_path)
+    assert words in message
+    assert message.endswith("Copy or save the file again: it is incomplete.")
+
+
+def test_damaged_inside_the_archive(saved, tmp_path):
+    content = bytearray(saved["keras"].read_bytes())
+    # Inside the member with the weights, which is by far the largest part of the archive.
+    content[len(content) // 2] ^= 0xFF
+    path = tmp_path / "run.keras"
+    path.write_bytes(content)
+    message = refusal(path, tmp_path)
+    assert message.startswith("weights in the archive cannot be read: ")
+    assert str(path) in message
+    assert "damaged" in message
+
+
+def test_member_of_the_archive_is_not_hdf5(tmp_path):
+    path = tmp_path / "run.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("model.weights.h5", "not weights")
+    assert refusal(path, tmp_path).startswith("weights in the archive cannot be read: ")
+
+
+def test_archive_without_weights(tmp_path):
+    path = tmp_path / "run.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", "{}")
+    message = refusal(path, tmp_path)
+    assert message == (f"archive holds no Keras weights: expected a member model.weights.h5, got config.json ({path}).")
+
+
+def test_npz_as_published_for_vit(tmp_path):
+    path = tmp_path / "ViT-B_16.npz"
+    np.savez(path, cls=np.zeros(3))
+    message = refusal(path, tmp_path)
+    assert "archive holds no Keras weights" in message
+    assert "got cls.npy" in message
+
+
+def test_saved_model_folder(tmp_path):
+    tf.saved_model.save(tf.Module(), str(tmp_path / "exported"))
+    message = refusal(tmp_path / "exported", tmp_path)
+    assert message.startswith("weights are in a SavedModel folder, which can run code when loaded: ")
+    assert message.endswith("Save them once with model.save_weights('weights.h5').")
+
+
+@pytest.mark.parametrize("name", ["missing.h5", "folder"])
+def test_no_such_file(name, tmp_path):
+    (tmp_path / "folder").mkdir()
+    path = tmp_path / name
+    message = refusal(path, tmp_path)
+    assert message == f"weights file not found: expected a .h5 or .keras file, got {path} (model.weights)."
+
+
+def test_hdf5_of_something_else(tmp_path):
+    path = tmp_path / "data.h5"
+    with h5py.File(path, "w") as file:
+        file["table"] = np.zeros(3)
+    message = refusal(path, tmp_path)
+    assert message == f"HDF5 file holds no Keras weights: expected layers of a Keras model, got table ({path})."
+
+
+@pytest.mark.parametrize("layout", ["h5", "keras"])
+def test_weights_of_another_network(layout, tmp_path):
+    layers = tf.keras.layers
+    model = tf.keras.Sequential([layers.InputLayer((8, 8, 3)), layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(5)])
+    path = save(model, tmp_path, layout)
+    message = refusal(path, tmp_path)
+    assert message.startswith("weights file holds no vit-keras backbone: expected transformer blocks, got ")
+    assert "dense" in message
+    assert str(path) in message
+
+
+@pytest.mark.parametrize("layout", ["h5", "weights.h5", "keras"])
+def test_weights_of_two_backbones(layout, tmp_path):
+    message = refusal(save(two_backbones(), tmp_path, layout), tmp_path)
+    assert message.startswith("weights file holds more than one vit-keras backbone: expected one")
+
+
+def test_source_of_a_good_file(saved, tmp_path, monkeypatch):
+    import hashlib
+
+    monkeypatch.setenv("HOME", str(saved["h5"].parent))
+    source = resolve("~/run.h5", tmp_path)
+    assert (source.uri, source.path, source.file_format) == ("~/run.h5", saved["h5"], "h5")
+    assert source.sha256 == hashlib.sha256(saved["h5"].read_bytes()).hexdigest()
+    assert source.source_run_id is None
+
+
+@pytest.mark.parametrize("layout", ["h5", "h5-model", "weights.h5", "keras"])
+def test_format_is_told_from_the_content_not_the_name(layout, saved, tmp_path):
+    path = tmp_path / "epoch-20.bin"
+    path.write_bytes(saved[layout].read_bytes())
+    assert resolve(path, tmp_path).file_format == layout
