@@ -46,6 +46,8 @@ class Sample:
     """Line of the CSV file, counted from 1, the header being line 1."""
     group: str
     """Resampling unit of the bootstrap; the row id unless `dataset.group` names a column."""
+    clean_row_id: str = ""
+    """The row of the same scene without its distractor, where `dataset.clean_column` names a column."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ def _count(text: str) -> int:
 def _config(name: str, photos: PhotoSet, sweep: str, overrides: Sequence[str]) -> RunConfig:
     values = {
         "model.weights": str(weights_path(name)),
-        "dataset.csv": str(photos.csv),
+        "dataset.csv": str(photos.table_csv),
         "dataset.annotations": str(photos.annotations),
         "dataset.name": "example",
         "tracking.run_name": name,

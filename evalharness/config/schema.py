@@ -110,6 +110,10 @@ class DatasetConfig(Frozen):
     label_column: str | None = None
     id_column: str | None = None
     group: str | None = Field(None, description="Column whose values the bootstrap resamples together.")
+    clean_column: str | None = Field(
+        None,
+        description="Column with the row id of the same scene without its distractor: pull is measured against it.",
+    )
     label_match: Literal["exact", "substring"] | None = None
     classes: tuple[str, ...] | None = None
     exclude: tuple[str, ...] | None = Field(None, description="Rows whose path contains one of these are dropped.")
@@ -204,6 +208,11 @@ class AuditConfig(Frozen):
         default_factory=dict, description="By category; default: `object` if named like a class, else `distractor`."
     )
     erase_roles: tuple[Literal["object", "distractor"], ...] = ("object", "distractor")
+    controls_avoid: tuple[Literal["object", "distractor"], ...] = Field(
+        ("object", "distractor"),
+        description="Regions that the same shape, erased elsewhere, may not touch. Without `object` in photos that the "
+        "objects fill, where no place would be left; the threshold then is higher.",
+    )
     fill: Literal["mean", "blur", "inpaint"] = "mean"
     num_controls: int = Field(4, ge=1, le=32)
 

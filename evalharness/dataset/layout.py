@@ -25,6 +25,7 @@ class Layout:
     classes: tuple[str, ...] | None
     id_column: str | None = None
     group_column: str | None = None
+    clean_column: str | None = None
 
 
 PLAIN = Layout(path_columns=("path",), label_column="label", label_match="exact", exclude=(), classes=None)
@@ -59,6 +60,7 @@ def resolve_layout(config: DatasetConfig, table: Table) -> Layout:
         classes=base.classes,
         id_column=config.id_column,
         group_column=config.group,
+        clean_column=config.clean_column,
     )
     if not layout.path_columns:
         raise ConfigError("dataset.path_columns", expected="at least one column name", got="an empty list")
@@ -118,6 +120,8 @@ def _check_columns(table: Table, layout: Layout) -> None:
         wanted[f"dataset.id_column: {layout.id_column}"] = layout.id_column
     if layout.group_column is not None:
         wanted[f"dataset.group: {layout.group_column}"] = layout.group_column
+    if layout.clean_column is not None:
+        wanted[f"dataset.clean_column: {layout.clean_column}"] = layout.clean_column
     missing = {key: name for key, name in wanted.items() if name not in table.columns}
     if not missing:
         return

@@ -130,6 +130,7 @@ def _to_sample(row: Row, layout: Layout, classes: Mapping[str, str], root: Path,
         label=match_label(row.cells[layout.label_column], layout, classes),
         csv_line=row.line,
         group=(row.cells[layout.group_column] if layout.group_column else "") or row_id,
+        clean_row_id=row.cells[layout.clean_column] if layout.clean_column else "",
     )
 
 

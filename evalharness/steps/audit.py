@@ -20,6 +20,7 @@ from evalharness.audit import (
     PullLead,
     Resampling,
     audit_category,
+    clean_gains,
     describe_pull,
     erasure_gains,
     grid_coverage,
@@ -118,9 +119,22 @@ def _gather(inputs: Inputs, samples: Sequence[Sample], erased: pd.DataFrame, log
             name, inputs.required_annotations.roles[name], parts["coverage"], parts["ignored"], parts["controls"]
         )
         effects = measure_effects(logits[parts["position"]], parts["erased_logits"], parts["control_logits"])
-        gains = erasure_gains(softmax(parts["erased_logits"], axis=-1), softmax(parts["control_logits"], axis=-1))
+        gains = _gains(samples, position_of, logits, parts)
         categories.append(_Category(parts["position"].tolist(), on_grid, effects, gains))
     return categories
+
+
+def _gains(
+    samples: Sequence[Sample], position_of: Mapping[str, int], logits: FloatArray, parts: Mapping[str, FloatArray]
+) -> FloatArray:
+    """What the region adds to each class: against the same scene without it where there is one, else by erasing it."""
+    cleans = [position_of.get(samples[position].clean_row_id) for position in parts["position"]]
+    if all(clean is None for clean in cleans):
+        return erasure_gains(softmax(parts["erased_logits"], axis=-1), softmax(parts["control_logits"], axis=-1))
+    probs = softmax(logits, axis=-1)
+    missing = np.full(probs.shape[1], np.nan)
+    without = np.stack([missing if clean is None else probs[clean] for clean in cleans])
+    return clean_gains(probs[parts["position"]], without)
 
 
 def _on_grid(inputs: Inputs, regions: ImageRegions, row: Mapping[Any, Any]) -> dict[str, FloatArray]:

@@ -50,19 +50,24 @@ def erasure_key(inputs: Inputs) -> dict[str, Any]:
         "fill": audit.fill,
         "num_controls": audit.num_controls,
         "erase_roles": list(audit.erase_roles),
+        "controls_avoid": list(audit.controls_avoid),
     }
 
 
 def plan_regions(sample: Sample, regions: ImageRegions, inputs: Inputs) -> list[RegionPlan]:
     """One plan per category of the image whose role is to be erased; the same in every run."""
     config, roles = inputs.config.audit, inputs.required_annotations.roles
+    occupied = np.zeros(regions.ignored.shape, np.bool_)
+    for category, coverage in regions.coverage.items():
+        if roles[category] in config.controls_avoid:
+            occupied |= coverage > 0
     return [
         RegionPlan(
             sample,
             category,
             plan_erasure(
                 coverage,
-                regions.occupied,
+                occupied,
                 row_id=sample.row_id,
                 category=category,
                 photo_pixels=regions.photo_pixels,
