@@ -3,11 +3,12 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 FIND_PYTHON = $(or $(shell command -v python3.11 2>/dev/null),$(shell python3 -c 'import sys; sys.version_info[:2] == (3, 11) and print(sys.executable)' 2>/dev/null))
 
-.PHONY: help setup demo test lint bench lock clean
+.PHONY: help setup demo test test-all lint bench lock clean
 
 help:
 	@echo 'make demo    set up, then evaluate the bundled example'
 	@echo 'make test    set up, then run every check and test'
+	@echo 'make test-all  the same, and the tests that take many minutes'
 	@echo 'make bench   set up, then measure speed and memory'
 	@echo 'make lock    resolve the dependencies again (needs uv)'
 	@echo 'make clean   remove the environment and caches, never runs/'
@@ -43,7 +44,10 @@ lint: setup
 	$(VENV)/bin/lint-imports
 
 test: lint
-	$(VENV)/bin/pytest
+	$(VENV)/bin/pytest -n 2 --dist loadfile
+
+test-all: test
+	$(VENV)/bin/pytest -m exhaustive
 
 bench: setup
 	$(PYTHON) -m tests.bench

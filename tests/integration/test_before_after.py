@@ -7,8 +7,8 @@ import threading
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import CLASSES, TINY_SIZES, build_tiny_model
 from PIL import Image
+from tiny_vit import CLASSES, TINY_SIZES, build_tiny_model
 
 import evalharness
 from evalharness import model as models

@@ -5,7 +5,7 @@ import sys
 
 import mlflow
 import pytest
-from conftest import build_tiny_model
+from tiny_vit import build_tiny_model
 
 from evalharness.config.compose import overrides_from
 

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
-from conftest import CLASSES, build_tiny_model, write_photos
 from PIL import Image
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
+from tiny_vit import CLASSES, build_tiny_model, write_photos
 from vit_keras import layers, visualize
 
 import evalharness

@@ -37,8 +37,15 @@ def build_weights(flowers, tmp_path_factory):
     return build
 
 
-@pytest.mark.parametrize(("run", "num_correct"), [("head", 1130), ("robust", 1155), ("shortcut", 1136)])
-@pytest.mark.timeout(900)
+@pytest.mark.parametrize(
+    ("run", "num_correct"),
+    [
+        pytest.param("head", 1130, marks=pytest.mark.exhaustive),
+        pytest.param("robust", 1155, marks=pytest.mark.exhaustive),
+        ("shortcut", 1136),
+    ],
+)
+@pytest.mark.timeout(2400)
 def test_number_of_correct_answers(flowers, build_weights, tmp_path, run, num_correct):
     result = evalharness.evaluate(
         {

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import CLASSES, TINY_SIZES
 from PIL import Image
+from tiny_vit import CLASSES, TINY_SIZES
 
 import evalharness
 from evalharness.cli.inspect import parse_arguments

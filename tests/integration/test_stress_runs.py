@@ -6,9 +6,9 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import CLASSES, build_tiny_model
 from PIL import Image
 from scipy.special import softmax
+from tiny_vit import CLASSES, build_tiny_model
 
 import evalharness
 from evalharness.audit import paste_cutout
