@@ -17,6 +17,7 @@ from evalharness.console import console, note
 from evalharness.errors import ConfigError
 from evalharness.example.model import RUNS, weights_path
 from evalharness.example.photos import NUM_PHOTOS, PhotoSet, generate_photos
+from evalharness.statistics import paired_bootstrap
 
 if TYPE_CHECKING:
     from evalharness.report.lineup import LineupCell
@@ -112,32 +113,53 @@ def _evaluate(name: str, config: RunConfig, photos: PhotoSet) -> DemoRun:
 def _print_comparison(runs: Sequence[DemoRun]) -> None:
     animals = sorted({name for name in runs[0].samples["distractor"] if name})
     table = Table(title="the three runs, best first on photos with animals", title_justify="left")
-    table.add_column("run")
-    table.add_column("clean", justify="right")
-    for animal in animals:
-        table.add_column(f"with {animal}", justify="right")
-    for animal in animals:
-        table.add_column(f"share on {animal}", justify="right")
-    table.add_column("relies on", justify="right")
+    table.add_column("run", no_wrap=True)
+    for heading in ("clean", *animals):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("attention on them", justify="right", no_wrap=True)
+    table.add_column("strongest pull", no_wrap=True)
     for run in sorted(runs, key=lambda run: -run.accuracy(None)):
         shares = [run.category(animal)["looks"]["share"]["value"] for animal in animals]
-        relies = {animal: _relies(run, animal) for animal in animals}
-        worst = max(animals, key=lambda animal: relies[animal])
         table.add_row(
             run.name,
             f"{run.accuracy(''):.1%}",
             *(f"{run.accuracy(animal):.1%}" for animal in animals),
-            *(f"{share:.3f}" for share in shares),
-            f"{worst} in {relies[worst]:.0%} of its photos",
+            " ".join(f"{share:.3f}" for share in shares),
+            _strongest(run),
         )
     console.print(table)
-    guilty = max(runs, key=lambda run: max(_relies(run, animal) for animal in animals))
+    note(f"clean: no animal; then with each; attention: mean share of {MAIN_MAP}, same order")
+    guilty = max(runs, key=_pull)
     console.print(f"{guilty.name}: {guilty.regions['sentence']}", markup=False, soft_wrap=True)
+    console.print(_difference(guilty, next(run for run in runs if run.name == "clean")), markup=False, soft_wrap=True)
 
 
-def _relies(run: DemoRun, animal: str) -> float:
-    value = run.category(animal)["quadrants"]["relies"]["interval"]["value"]
-    return float(value) if value is not None else 0.0
+def _pull(run: DemoRun) -> float:
+    """The largest significant pull of an animal to a class."""
+    return max((cell["pull"]["value"] for cell in run.regions["pull"] if cell["is_significant"]), default=0.0)
+
+
+def _strongest(run: DemoRun) -> str:
+    cells = [cell for cell in run.regions["pull"] if cell["is_significant"]]
+    if not cells:
+        return "none"
+    cell = max(cells, key=lambda cell: cell["pull"]["value"])
+    return f"{cell['category']} to {cell['class_name']} {cell['pull']['value']:+.3f}"
+
+
+def _difference(guilty: DemoRun, other: DemoRun) -> str:
+    """How much more attention the guilty run has on its animal than the clean one, photo by photo."""
+    cells = [cell for cell in guilty.regions["pull"] if cell["is_significant"]]
+    if not cells or guilty is other:
+        return ""
+    animal = max(cells, key=lambda cell: cell["pull"]["value"])["category"]
+    shares = [run.audit[run.audit["category"] == animal].set_index("row_id")["share"] for run in (guilty, other)]
+    differences = (shares[0] - shares[1].reindex(shares[0].index)).dropna().to_numpy(np.float64)
+    found = paired_bootstrap(differences)
+    return (
+        f"On the {animal}, {guilty.name} has {found.value:+.3f} [{found.ci_low:+.3f}, {found.ci_high:+.3f}] more of "
+        f"its attention ({MAIN_MAP}) than {other.name}, in {len(differences)} photos."
+    )
 
 
 def _draw_cases(runs: Sequence[DemoRun], config: RunConfig, folder: Path) -> Path:

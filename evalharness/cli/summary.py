@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
+from evalharness.attention.trust import RIVALS
 from evalharness.console import console
 from evalharness.results import read_manifest
 
@@ -63,15 +64,18 @@ def print_trust(manifest: Mapping[str, Any]) -> None:
     if not entries:
         return
     table = Table(title=f"can the maps be believed? ({entries[0]['num_images']} images)", title_justify="left")
-    for heading in ("map", "deletion", "insertion", "faithfulness", "SaCo", "same under random head", "verdict"):
-        table.add_column(heading, justify="left" if heading in ("map", "verdict") else "right")
+    for heading in ("map", "deletion", "insertion", "faithfulness", "SaCo", "random head"):
+        table.add_column(heading, justify="left" if heading == "map" else "right", no_wrap=True)
     for entry in entries:
         values = {name: interval["value"] for name, interval in entry["measures"].items()}
         cells = [values["deletion_mean"], values["insertion_mean"], None, values["saco"], values["head_similarity"]]
         texts = ["-" if value is None else f"{value:.3f}" for value in cells]
         texts[2] = _with_interval(entry["measures"]["faithfulness"])
-        table.add_row(entry["map_id"], *texts, entry["verdict"])
+        table.add_row(entry["map_id"], *texts)
     console.print(table)
+    for entry in entries:
+        if entry["map_id"] not in RIVALS:
+            console.print(f"{entry['map_id']}: {entry['verdict']}", markup=False, soft_wrap=True)
 
 
 def print_regions(manifest: Mapping[str, Any]) -> None:
@@ -82,12 +86,13 @@ def print_regions(manifest: Mapping[str, Any]) -> None:
     # The first map is the run's main one; all of them would not fit, and are in the figures and in the manifest.
     main_map = regions["categories"][0]["map_id"]
     table = Table(title=f"what {main_map} looks at, and what the verdict uses", title_justify="left")
-    for heading in ("region", "images", "lift", "uses", "(controls)", "relies", "flips"):
-        table.add_column(heading, justify="left" if heading == "region" else "right")
+    for heading in ("region", "images", "judged", "lift", "uses", "(controls)", "relies", "flips"):
+        table.add_column(heading, justify="left" if heading == "region" else "right", no_wrap=True)
     for entry in (entry for entry in regions["categories"] if entry["map_id"] == main_map):
         table.add_row(
-            Text(f"{entry['category']} ({entry['role']})"),
+            Text(entry["category"] if entry["role"] == "distractor" else f"{entry['category']} ({entry['role']})"),
             str(entry["num_images"]),
+            str(entry["uses"]["num_images"]),
             _with_interval(entry["looks"]["lift"], digits=2),
             _percent(entry["uses"]["interval"]["value"]),
             _percent(entry["control_uses_rate"]),
@@ -127,7 +132,7 @@ def print_stress(manifest: Mapping[str, Any]) -> None:
     for entry in stress["categories"]:
         new = [f"{name} ({count})" for name, count in list(entry["flips_to"].items())[:1]]
         table.add_row(
-            Text(entry["category"]),
+            Text(entry["category"] if entry["role"] == "distractor" else f"{entry['category']} ({entry['role']})"),
             str(entry["num_images"]),
             _with_interval(entry["flips"], digits=2),
             _percent(entry["hidden_flips"]["value"]),

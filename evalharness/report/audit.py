@@ -34,13 +34,12 @@ def draw_pull(cells: Sequence[PullCell]) -> Figure:
         _write_cell(axes, cell, categories.index(cell.category), class_names.index(cell.class_name), limit)
     axes.set_xticks(range(len(class_names)), [drawn_text(name, 16) for name in class_names])
     axes.set_yticks(range(len(categories)), [drawn_text(name, 16) for name in categories])
-    axes.set_xlabel("class that the verdict is pulled to")
+    axes.set_xlabel(
+        "class that the verdict is pulled to\n(framed: significant after Holm's correction; n alone: too few images)"
+    )
     axes.set_ylabel("region in the image")
     axes.set_title("Pull: what a region adds to the probability of a class, in images of other classes")
     figure.colorbar(picture, ax=axes, label="added probability")
-    figure.text(
-        0.01, 0.01, "framed: significant after Holm's correction; grey: fewer than 10 images", color=MUTED, size=8
-    )
     return figure
 
 
