@@ -135,8 +135,10 @@ def _as_override(text: str) -> str:
 
 
 def _sweep_dir(arguments: Sequence[str], sweep_id: str) -> Path:
-    given = [argument.removeprefix("runs_dir=") for argument in arguments if argument.startswith("runs_dir=")]
-    return Path(given[-1] if given else "runs") / "sweeps" / sweep_id
+    from evalharness.config.compose import compose_section
+
+    given = [argument for argument in arguments if argument.startswith("runs_dir=")]
+    return Path(compose_section(given, "runs_dir")["runs_dir"]) / "sweeps" / sweep_id
 
 
 def _read_outcomes(folder: Path) -> list[JobOutcome]:

@@ -209,6 +209,8 @@ def test_published_weights_are_fetched_when_asked(server, tmp_path, monkeypatch)
     sizes = {name: TINY_SIZES[name] for name in ("num_layers", "hidden_size", "num_heads", "mlp_dim")}
     monkeypatch.setattr(vit, "BASE_URL", address)
     monkeypatch.setattr(vit, "CONFIG_B", {"dropout": 0.1, **sizes})
+    # Without a folder to write to, Keras would keep the file in the system's scratch folder.
+    (tmp_path / "home" / ".keras").mkdir(parents=True)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     with pytest.raises(WeightsError, match="published weights cannot be fetched"):
         models.load_published("vit_b16", (32, 32))

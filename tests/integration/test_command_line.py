@@ -85,7 +85,7 @@ def test_config_mistakes_exit_with_2(tmp_path, overrides, parts):
 
 
 def test_unknown_command(tmp_path):
-    assert_one_message(evalharness("evaluate", cwd=tmp_path), "run, check", exit_code=2)
+    assert_one_message(evalharness("evaluate", cwd=tmp_path), "run, demo, compare", exit_code=2)
 
 
 def write_csv(folder, text):
@@ -97,7 +97,7 @@ def write_csv(folder, text):
 def test_dataset_mistakes(arguments, tiny_run, tmp_path):
     def failing(text, *parts, **values):
         path = write_csv(tmp_path, text)
-        run = arguments(dataset__csv=str(path), dataset__root=str(tiny_run.root), **values)
+        run = arguments(**{"dataset__csv": str(path), "dataset__root": str(tiny_run.root), **values})
         assert_one_message(evalharness("run", *run, cwd=tmp_path), "list.csv", *parts)
 
     good = "test/roses/0000.jpg"
@@ -110,7 +110,7 @@ def test_dataset_mistakes(arguments, tiny_run, tmp_path):
     failing("path,label\ntest/roses/nowhere.jpg,roses\n", "nowhere.jpg", "line 2")
     truncated = tmp_path / "cut.jpg"
     truncated.write_bytes((tiny_run.root / good).read_bytes()[:300])
-    failing(f"path,label\n{truncated},roses\n", "cut.jpg", "line 2", "truncated")
+    failing("path,label\ncut.jpg,roses\n", "cut.jpg", "line 2", "truncated", dataset__root=str(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -343,6 +343,6 @@ def test_ui_serves_the_store_and_ends_with_its_server(store, tmp_path):
         "127.0.0.1"
     }
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=240) == 0
     assert psutil.wait_procs(children, timeout=10)[1] == []
     process.stderr.close()

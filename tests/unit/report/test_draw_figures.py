@@ -98,7 +98,7 @@ def test_each_photo_of_a_sheet_is_read_once(tmp_path):
         return run.photo(row_id)
 
     draw(run, tmp_path, photo=photo)
-    assert len(asked) == 16 + 3 * CONFIG.num_pairs + CONFIG.num_logged_images
+    assert len(asked) == 16 + len(CONFIG.contact_sheet) * CONFIG.num_pairs + CONFIG.num_logged_images
 
 
 def test_evaluation_without_maps(tmp_path):
