@@ -110,7 +110,7 @@ def test_dataset_mistakes(arguments, tiny_run, tmp_path):
     failing("path,label\ntest/roses/nowhere.jpg,roses\n", "nowhere.jpg", "line 2")
     truncated = tmp_path / "cut.jpg"
     truncated.write_bytes((tiny_run.root / good).read_bytes()[:300])
-    failing("path,label\ncut.jpg,roses\n", "cut.jpg", "line 2", dataset__root=str(tmp_path))
+    failing("path,label\ncut.jpg,roses\n", "cut.jpg", "line 2", "Truncated", dataset__root=str(tmp_path))
 
 
 @pytest.mark.parametrize(
