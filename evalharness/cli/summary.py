@@ -132,7 +132,7 @@ def print_stress(manifest: Mapping[str, Any]) -> None:
     for entry in stress["categories"]:
         new = [f"{name} ({count})" for name, count in list(entry["flips_to"].items())[:1]]
         table.add_row(
-            Text(entry["category"] if entry["role"] == "distractor" else f"{entry['category']} ({entry['role']})"),
+            Text(entry["category"]),
             str(entry["num_images"]),
             _with_interval(entry["flips"], digits=2),
             _percent(entry["hidden_flips"]["value"]),

@@ -33,7 +33,8 @@ Tokens = np.ndarray
 @cache
 def double_vit() -> tf.keras.Model:
     """A real ViT in double precision with large random weights; its head has a tanh layer before the logits."""
-    tf.keras.backend.set_floatx("float64")
+    before = tf.keras.mixed_precision.global_policy()
+    tf.keras.mixed_precision.set_global_policy("float64")
     try:
         tf.keras.utils.set_random_seed(7)
         model = vit.build_model(
@@ -41,7 +42,7 @@ def double_vit() -> tf.keras.Model:
             name="double", classes=len(CLASSES), include_top=True, activation="linear", representation_size=6,
         )  # fmt: skip
     finally:
-        tf.keras.backend.set_floatx("float32")
+        tf.keras.mixed_precision.set_global_policy(before)
     for variable in model.trainable_variables:
         # Large enough for attention that differs between tokens.
         variable.assign(tf.cast(tf.random.normal(variable.shape, stddev=0.6), variable.dtype))
