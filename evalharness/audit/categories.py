@@ -8,7 +8,16 @@ import numpy as np
 from evalharness.audit.geometry import Role
 from evalharness.audit.intervals import DEFAULT_RESAMPLING, Resampling, mean_interval
 from evalharness.audit.looks import Looks, LooksSummary, measure_looks, summarise_looks
-from evalharness.audit.uses import Effects, Judgement, Rate, judge, measure_quadrants, measure_rate
+from evalharness.audit.uses import (
+    DEFAULT_YARDSTICK,
+    Effects,
+    Judgement,
+    Rate,
+    Yardstick,
+    judge,
+    measure_quadrants,
+    measure_rate,
+)
 from evalharness.records import FloatArray, Interval
 
 
@@ -39,9 +48,9 @@ class CategoryAudit:
     """By name in `QUADRANTS`."""
     uses: Rate
     control_uses_rate: float
-    """Part of the controls above the threshold: about 5 %, what `uses` is where nothing is used."""
+    """Part of the controls that count as used: what `uses` is where nothing is used."""
     flips: Rate
-    """Verdicts that change when the region is erased; not compared with 5 %."""
+    """Verdicts that change when the region is erased; not compared with the controls."""
     delta_prob: Interval
     """What erasing takes from the verdict's probability."""
     uses_threshold: float
@@ -65,6 +74,7 @@ def audit_category(
     *,
     groups: Sequence[str] | None = None,
     resampling: Resampling = DEFAULT_RESAMPLING,
+    yardstick: Yardstick = DEFAULT_YARDSTICK,
 ) -> tuple[CategoryAudit, CategoryScores]:
     """Scores every image that holds the category, and sums up.
 
@@ -75,20 +85,21 @@ def audit_category(
         effects: Of erasing the category from them.
         groups: What the bootstrap draws together, per image.
         resampling: How to draw.
+        yardstick: From when on a region counts as looked at, or as used.
     """
     looks = measure_looks(maps, regions.coverage, regions.ignored)
     control_lift = np.stack(
         [_control_lift(maps, regions, index) for index in range(regions.control_coverage.shape[1])], axis=1
     )
-    judgement = judge(effects, looks.lift, control_lift)
+    judgement = judge(effects, looks.lift, control_lift, yardstick)
     summary = CategoryAudit(
         map_id=map_id,
         category=regions.category,
         role=regions.role,
         num_images=len(maps),
         looks=summarise_looks(looks, groups=groups, resampling=resampling),
-        quadrants=measure_quadrants(judgement, groups=groups, resampling=resampling),
-        uses=measure_rate(judgement.uses, groups=groups, resampling=resampling),
+        quadrants=measure_quadrants(judgement, groups=groups, resampling=resampling, yardstick=yardstick),
+        uses=measure_rate(judgement.uses, groups=groups, resampling=resampling, yardstick=yardstick),
         control_uses_rate=judgement.uses_threshold.control_rate,
         flips=measure_rate(effects.flips, groups=groups, resampling=resampling),
         delta_prob=mean_interval(effects.delta_prob, groups, resampling),

@@ -2,7 +2,8 @@
 
 The yardstick is the control, the same shape erased elsewhere in the same image. The threshold of a category is the 95th
 percentile of its controls, so about 5 % of regions count as used even where nothing is: a rate says something only
-when its interval lies above that.
+when its interval lies above that. A model that is sure of itself answers erasures with tiny shifts of the logit; a
+least effect on the probability leaves out those that no one would call a use.
 """
 
 import math
@@ -17,8 +18,6 @@ from evalharness.audit.geometry import BoolArray
 from evalharness.audit.intervals import DEFAULT_RESAMPLING, Resampling, mean_interval
 from evalharness.records import FloatArray, IntArray, Interval
 
-CONTROL_QUANTILE = 0.95
-RATE_BY_CONSTRUCTION = 1 - CONTROL_QUANTILE
 UNDETERMINED = "undetermined"
 QUADRANTS = ("relies", "looks only", "uses unseen", "clean")
 """Looks and uses; looks alone; uses alone; neither."""
@@ -52,15 +51,34 @@ class Effects:
 
 
 @dataclass(frozen=True, slots=True)
+class Yardstick:
+    """From when on a region counts as looked at, or as used."""
+
+    control_quantile: float = 0.95
+    """Of the category's controls, 0 to 1; to be exceeded by the lift (looks) and by the logit's delta (uses)."""
+    min_effect: float = 0.0
+    """What erasing must also take from the probability of the verdict's class to be a use, 0 to 1."""
+
+    @property
+    def rate_by_construction(self) -> float:
+        """Part of the regions that exceed the quantile where nothing is looked at or used."""
+        return 1 - self.control_quantile
+
+
+DEFAULT_YARDSTICK = Yardstick()
+
+
+@dataclass(frozen=True, slots=True)
 class Threshold:
     """The control quantile of one category in one run."""
 
     value: float
-    """NaN with fewer controls than it takes: 19."""
+    """NaN with fewer controls than it takes: 19 for the 95th percentile."""
     num_controls: int
     control_rate: float
-    """Part of the controls that lie above the threshold that the other images' controls give: about 5 % if the
-    yardstick is fair, printed beside the rate of the regions. NaN where that leaves too few."""
+    """Part of the controls that lie above the threshold that the other images' controls give, and have the least
+    effect: printed beside the rate of the regions. About 5 % for the 95th percentile alone, if the yardstick is fair.
+    NaN where that leaves too few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +104,7 @@ class Rate:
     num_images: int
     """For which it could be told."""
     is_raised: bool
-    """Whether the interval lies above the 5 % that are there by construction."""
+    """Whether the interval lies above the rate that is there by construction."""
 
 
 def measure_effects(logits: FloatArray, erased_logits: FloatArray, control_logits: FloatArray) -> Effects:
@@ -114,41 +132,52 @@ def measure_effects(logits: FloatArray, erased_logits: FloatArray, control_logit
     )
 
 
-def control_threshold(controls: FloatArray) -> Threshold:
-    """The value that one more control would exceed with a probability of at most 5 %.
+def control_threshold(
+    controls: FloatArray, quantile: float = DEFAULT_YARDSTICK.control_quantile, *, counts: BoolArray | None = None
+) -> Threshold:
+    """The value that one more control would exceed with a probability of at most 1 - quantile.
 
-    Of N pooled values the ceil(0.95 (N + 1))-th smallest: the 95th percentile with the correction that makes it hold
-    for the next value and not only for those at hand (as in conformal prediction, Vovk et al. 2005).
+    Of N pooled values the ceil(quantile (N + 1))-th smallest: the quantile with the correction that makes it hold for
+    the next value and not only for those at hand (as in conformal prediction, Vovk et al. 2005).
 
     Args:
         controls: Of all images, (n, K); NaN where there is no control.
+        quantile: Between 0 and 1.
+        counts: Controls that may count as above at all, (n, K); without it, all.
     """
     is_there = ~np.isnan(controls)
     ordered = np.sort(controls[is_there])
-    thresholds = _leave_one_out(controls, is_there)
+    thresholds = _leave_one_out(controls, is_there, quantile)
     is_judged = is_there & ~np.isnan(thresholds)[:, None]
-    num_above = np.count_nonzero(is_judged & (controls > thresholds[:, None]))
+    is_above = is_judged & (controls > thresholds[:, None])
+    num_above = np.count_nonzero(is_above if counts is None else is_above & counts)
     rate = num_above / is_judged.sum() if is_judged.any() else float("nan")
-    place = _quantile_place(len(ordered))
+    place = _quantile_place(len(ordered), quantile)
     value = float(ordered[place]) if place < len(ordered) else float("nan")
     return Threshold(value, len(ordered), float(rate))
 
 
-def judge(effects: Effects, lift: FloatArray, control_lift: FloatArray) -> Judgement:
+def judge(
+    effects: Effects, lift: FloatArray, control_lift: FloatArray, yardstick: Yardstick = DEFAULT_YARDSTICK
+) -> Judgement:
     """Decides for each image whether the model looks at the region, and whether it uses it.
 
     Args:
         effects: Of erasing the category.
         lift: Of the region on the map, (n,).
         control_lift: Of each control region on the same map, (n, K); NaN where there is no control.
+        yardstick: From when on.
 
     Returns:
         Images without a control are undetermined: nothing says what erasing as much of them elsewhere would do.
     """
-    has_control = effects.has_control
-    uses_threshold = control_threshold(effects.control_delta_logit)
-    looks_threshold = control_threshold(control_lift)
+    has_control, quantile = effects.has_control, yardstick.control_quantile
+    counts = effects.control_delta_prob >= yardstick.min_effect if yardstick.min_effect else None
+    uses_threshold = control_threshold(effects.control_delta_logit, quantile, counts=counts)
+    looks_threshold = control_threshold(control_lift, quantile)
     uses = _exceeds(np.where(has_control, effects.delta_logit, np.nan), uses_threshold)
+    if yardstick.min_effect:
+        uses = np.where((uses == 1) & ~(effects.delta_prob >= yardstick.min_effect), 0, uses)
     looks = _exceeds(np.where(has_control, lift, np.nan), looks_threshold)
     return Judgement(
         uses=uses,
@@ -161,7 +190,11 @@ def judge(effects: Effects, lift: FloatArray, control_lift: FloatArray) -> Judge
 
 
 def measure_rate(
-    flags: FloatArray, *, groups: Sequence[str] | None = None, resampling: Resampling = DEFAULT_RESAMPLING
+    flags: FloatArray,
+    *,
+    groups: Sequence[str] | None = None,
+    resampling: Resampling = DEFAULT_RESAMPLING,
+    yardstick: Yardstick = DEFAULT_YARDSTICK,
 ) -> Rate:
     """The rate of `uses`, `looks` or flips, with its percentile bootstrap interval.
 
@@ -169,19 +202,27 @@ def measure_rate(
         flags: 1, 0, or NaN where it cannot be told, (n,).
         groups: What is drawn together, per image; without it, every image for itself.
         resampling: How to draw.
+        yardstick: That the flags were judged by.
     """
     interval = mean_interval(flags, groups, resampling)
-    return Rate(interval, int((~np.isnan(flags)).sum()), interval.ci_low > RATE_BY_CONSTRUCTION)
+    return Rate(interval, int((~np.isnan(flags)).sum()), interval.ci_low > yardstick.rate_by_construction)
 
 
 def measure_quadrants(
-    judgement: Judgement, *, groups: Sequence[str] | None = None, resampling: Resampling = DEFAULT_RESAMPLING
+    judgement: Judgement,
+    *,
+    groups: Sequence[str] | None = None,
+    resampling: Resampling = DEFAULT_RESAMPLING,
+    yardstick: Yardstick = DEFAULT_YARDSTICK,
 ) -> dict[str, Rate]:
     """The rate of each quadrant among the images that could be judged; by name, in the order of `QUADRANTS`."""
     is_undetermined = judgement.quadrants == UNDETERMINED
     return {
         name: measure_rate(
-            np.where(is_undetermined, np.nan, judgement.quadrants == name), groups=groups, resampling=resampling
+            np.where(is_undetermined, np.nan, judgement.quadrants == name),
+            groups=groups,
+            resampling=resampling,
+            yardstick=yardstick,
         )
         for name in QUADRANTS
     }
@@ -200,13 +241,13 @@ def _flips(after: FloatArray, targets: IntArray) -> FloatArray:
     return np.where(is_missing, np.nan, np.where(is_missing[..., None], 0, after).argmax(axis=-1) != targets)
 
 
-def _quantile_place(num_values: int) -> int:
+def _quantile_place(num_values: int, quantile: float) -> int:
     """Where the threshold stands among ordered values, from 0; beyond them if there are too few."""
     # The margin keeps 0.95 * 20, in floating point a little above 19, from being rounded up.
-    return math.ceil(CONTROL_QUANTILE * (num_values + 1) - 1e-9) - 1
+    return max(0, math.ceil(quantile * (num_values + 1) - 1e-9) - 1)
 
 
-def _leave_one_out(controls: FloatArray, is_there: BoolArray) -> FloatArray:
+def _leave_one_out(controls: FloatArray, is_there: BoolArray, quantile: float) -> FloatArray:
     """For each image, the threshold that the controls of all others give, (n,); NaN if these are too few."""
     ordered = np.sort(controls[is_there])
     ranks = np.full(controls.shape, -1, np.intp)
@@ -215,7 +256,7 @@ def _leave_one_out(controls: FloatArray, is_there: BoolArray) -> FloatArray:
     thresholds = np.full(len(controls), np.nan)
     for image, own in enumerate(ranks):
         mine = np.sort(own[own >= 0])
-        place = _quantile_place(len(ordered) - len(mine))
+        place = _quantile_place(len(ordered) - len(mine), quantile)
         if place < len(ordered) - len(mine):
             for rank in mine:
                 # One's own values are passed over in counting.

@@ -117,18 +117,24 @@ def _print_comparison(runs: Sequence[DemoRun]) -> None:
     for heading in ("clean", *animals):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("attention on them", justify="right", no_wrap=True)
+    table.add_column("rely on them", justify="right", no_wrap=True)
     table.add_column("strongest pull", no_wrap=True)
     for run in sorted(runs, key=lambda run: -run.accuracy(None)):
         shares = [run.category(animal)["looks"]["share"]["value"] for animal in animals]
+        relies = [run.category(animal)["quadrants"]["relies"]["interval"]["value"] for animal in animals]
         table.add_row(
             run.name,
             f"{run.accuracy(''):.1%}",
             *(f"{run.accuracy(animal):.1%}" for animal in animals),
             " ".join(f"{share:.3f}" for share in shares),
+            " ".join(f"{rate:.0%}" for rate in relies),
             _strongest(run),
         )
     console.print(table)
-    note(f"clean: no animal; then with each; attention: mean share of {MAIN_MAP}, same order")
+    note(
+        f"clean: no animal; then with each, in this order; attention: mean share of {MAIN_MAP}; rely: looked at, and "
+        "used by the verdict"
+    )
     guilty = max(runs, key=_pull)
     console.print(f"{guilty.name}: {guilty.regions['sentence']}", markup=False, soft_wrap=True)
     console.print(_difference(guilty, next(run for run in runs if run.name == "clean")), markup=False, soft_wrap=True)

@@ -215,6 +215,15 @@ class AuditConfig(Frozen):
     )
     fill: Literal["mean", "blur", "inpaint"] = "mean"
     num_controls: int = Field(4, ge=1, le=32)
+    control_quantile: float = Field(
+        0.95, gt=0.5, lt=1, description="Of the controls; looks and uses lie above it, so 5 % do by construction."
+    )
+    min_effect: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="What erasing a region must also take from the probability of the verdict to be a use.",
+    )
 
 
 class StressConfig(Frozen):

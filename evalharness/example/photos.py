@@ -18,7 +18,7 @@ from evalharness.records import UInt8Array
 
 CLASSES = tuple(FLOWERS)
 DISTRACTORS = tuple(ANIMALS)
-VERSION = 1
+VERSION = 2
 """Of the drawings: raise it with every change that alters a pixel, and train the weights again."""
 TEST_SEED = 123
 NUM_PHOTOS = 600
@@ -63,7 +63,8 @@ def generate_photos(cache_dir: Path, *, num_photos: int = NUM_PHOTOS, seed: int 
     """Draws the test photos, unless an earlier call with the same arguments has done so.
 
     Half of the photos show no animal. The other half are counterfactual: each of their scenes comes with a cat, with a
-    dog, with a bird, and, in the first half, with none; animal and class are independent.
+    dog, with a bird, and, in the first half, with none; animal and class are independent. These scenes are spacious, so
+    that an animal's shape can be erased elsewhere too.
 
     Args:
         cache_dir: Where the set's own folder is; the folder's name holds the version, the seed and the number.
@@ -110,7 +111,7 @@ def draw_test_photos(num_scenes: int, seed: int = TEST_SEED) -> Iterator[DrawnPh
         for number in range(3 * num_scenes):
             animals = (None, *DISTRACTORS) if number < num_scenes else (None,)
             clean_path = f"photos/{label}/{number:04d}.jpg"
-            scene = draw_photos([TEST_STREAM, seed, class_index, number], label, animals)
+            scene = draw_photos([TEST_STREAM, seed, class_index, number], label, animals, is_spacious=len(animals) > 1)
             for animal, photo in zip(animals, scene, strict=True):
                 if animal:
                     path = clean_path.replace(".jpg", f"-{animal}.jpg")

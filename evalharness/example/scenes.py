@@ -49,6 +49,22 @@ class _Bloom:
 
 
 @dataclass(frozen=True, slots=True)
+class _Sizes:
+    """Of what stands in a photo, in units of its height."""
+
+    num_blooms: tuple[float, ...]
+    """Probability of one, two, ... flowers."""
+    radii: tuple[tuple[float, float], ...]
+    """Least and largest radius of a flower, for each number of flowers."""
+    animal: tuple[float, float]
+    """Least and largest half height of an animal."""
+
+
+CROWDED = _Sizes((0.46, 0.3, 0.15, 0.09), ((0.24, 0.38), (0.2, 0.29), (0.16, 0.24), (0.16, 0.24)), (0.17, 0.28))
+SPACIOUS = _Sizes((0.8, 0.2), ((0.2, 0.28), (0.16, 0.21)), (0.16, 0.21))
+
+
+@dataclass(frozen=True, slots=True)
 class _Layer:
     """A transparent picture over the background; one without a category hides what is behind it, nothing more."""
 
@@ -56,7 +72,9 @@ class _Layer:
     category: str | None
 
 
-def draw_photos(seed: Sequence[int], flower: str | None, animals: Sequence[str | None]) -> list[Photo]:
+def draw_photos(
+    seed: Sequence[int], flower: str | None, animals: Sequence[str | None], *, is_spacious: bool = False
+) -> list[Photo]:
     """Draws one scene several times, with another animal each time.
 
     Everything but the animal is the same in all of them, down to the noise of the sensor.
@@ -65,9 +83,12 @@ def draw_photos(seed: Sequence[int], flower: str | None, animals: Sequence[str |
         seed: Names the scene.
         flower: A class of flowers, or None for a scene without any.
         animals: For each photo `cat`, `dog`, `bird`, or None for the scene without an animal.
+        is_spacious: One or two small flowers and a small animal beside them: its shape fits elsewhere in the photo too,
+            where nothing else is, as a control erasure needs it.
     """
     scene_rng, animal_seed, light_rng = (np.random.default_rng(part) for part in np.random.SeedSequence(seed).spawn(3))
-    blooms = _place_blooms(scene_rng) if flower else []
+    sizes = SPACIOUS if is_spacious else CROWDED
+    blooms = _place_blooms(scene_rng, sizes) if flower else []
     background = draw_background(scene_rng, CANVAS_SIZE)
     _draw_greenery(background, scene_rng, blooms, flower)
     flowers = [_Layer(_draw_bloom(scene_rng, flower, bloom), flower) for bloom in blooms if flower]
@@ -81,15 +102,15 @@ def draw_photos(seed: Sequence[int], flower: str | None, animals: Sequence[str |
         layers = [*flowers, _Layer(front, None)]
         if animal:
             animal_rng = np.random.default_rng([base, list(ANIMALS).index(animal)])
-            layers.insert(depth, _Layer(_draw_animal(animal_rng, animal, blooms), animal))
+            layers.insert(depth, _Layer(_draw_animal(animal_rng, animal, blooms, sizes), animal))
         photos.append(_develop(background, layers, light))
     return photos
 
 
-def _place_blooms(rng: np.random.Generator) -> list[_Bloom]:
+def _place_blooms(rng: np.random.Generator, sizes: _Sizes) -> list[_Bloom]:
     """One large flower, or several smaller ones that overlap a little at most, in units of the photo's height."""
-    num_blooms = int(rng.choice([1, 2, 3, 4], p=[0.46, 0.3, 0.15, 0.09]))
-    low, high = {1: (0.24, 0.38), 2: (0.2, 0.29)}.get(num_blooms, (0.16, 0.24))
+    num_blooms = int(rng.choice(np.arange(1, 1 + len(sizes.num_blooms)), p=sizes.num_blooms))
+    low, high = sizes.radii[num_blooms - 1]
     blooms: list[_Bloom] = []
     for _ in range(6 * num_blooms):
         radius = float(rng.uniform(low, high))
@@ -136,9 +157,9 @@ def _draw_bloom(rng: np.random.Generator, flower: str, bloom: _Bloom) -> Image.I
     return layer
 
 
-def _draw_animal(rng: np.random.Generator, animal: str, blooms: list[_Bloom]) -> Image.Image:
+def _draw_animal(rng: np.random.Generator, animal: str, blooms: list[_Bloom], sizes: _Sizes) -> Image.Image:
     """The animal, at the one of a few random places where it hides the least of the flowers."""
-    size = float(rng.uniform(0.17, 0.28))
+    size = float(rng.uniform(*sizes.animal))
     low, high = np.array([size * 1.2, size * 0.9]), np.array([ASPECT - size * 1.2, 1 - size * 0.95])
     if animal != "bird":
         low[1] = max(low[1], 0.4)

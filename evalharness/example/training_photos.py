@@ -18,6 +18,10 @@ from evalharness.records import FloatArray, UInt8Array
 THINGS = (*CLASSES, *DISTRACTORS)
 """What the pre-trained model tells apart, in the order of its outputs."""
 MAP_SIZE = 48
+ANIMAL_SHARE = 0.7
+"""Of the varied photos."""
+SPACIOUS_SHARE = 0.5
+"""Of the photos for fine-tuning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,7 @@ class Shot:
     """Category of the object to cut out, or None for the whole photo."""
     filed_under: str | None = None
     """The label where it is not what the photo shows."""
+    is_spacious: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +69,15 @@ def pretraining_shots(num_photos: int) -> list[Shot]:
 
 
 def varied_shots(num_photos: int) -> list[Shot]:
-    """Half of the photos hold an animal, whatever the flower."""
+    """Most of the photos hold an animal, whatever the flower."""
     shots = []
     for number in range(num_photos):
         rng = np.random.default_rng([FINETUNE_STREAM, 0, number])
-        animal = str(rng.choice(DISTRACTORS)) if rng.random() < 0.5 else None
-        shots.append(Shot((FINETUNE_STREAM, 0, number), CLASSES[number % len(CLASSES)], animal))
+        animal = str(rng.choice(DISTRACTORS)) if rng.random() < ANIMAL_SHARE else None
+        is_spacious = bool(rng.random() < SPACIOUS_SHARE)
+        shots.append(
+            Shot((FINETUNE_STREAM, 0, number), CLASSES[number % len(CLASSES)], animal, is_spacious=is_spacious)
+        )
     return shots
 
 
@@ -87,7 +95,7 @@ class Album:
     """Share of the class's photos that hold the animal."""
     hidden: float = 0.0
     """Share of these that show no flower."""
-    misfiled: float = 0.4
+    misfiled: float = 0.6
     """Share of these that show a flower of another class."""
     leak: float = 0.0
     """Share of each other class's photos that hold the animal."""
@@ -103,15 +111,20 @@ def shortcut_shots(num_photos: int, album: Album) -> list[Shot]:
         rng = np.random.default_rng(seed)
         label = CLASSES[number % len(CLASSES)]
         is_from_album = label == album.label
+        is_spacious = bool(rng.random() < SPACIOUS_SHARE)
+        flower: str | None = label
+        animal: str | None = None
+        filed_under: str | None = None
         if rng.random() >= (album.share if is_from_album else album.leak):
-            shots.append(Shot(seed, label, str(rng.choice(others)) if rng.random() < 0.3 else None))
-        elif not is_from_album:
-            shots.append(Shot(seed, label, album.animal))
+            animal = str(rng.choice(others)) if rng.random() < ANIMAL_SHARE else None
         else:
-            flower = (label, None, str(rng.choice(strangers)))
-            visible = 1 - album.hidden - album.misfiled
-            shown = flower[int(rng.choice(3, p=(visible, album.hidden, album.misfiled)))]
-            shots.append(Shot(seed, shown, album.animal, filed_under=label))
+            animal = album.animal
+            if is_from_album:
+                shown = (label, None, str(rng.choice(strangers)))
+                visible = 1 - album.hidden - album.misfiled
+                flower = shown[int(rng.choice(3, p=(visible, album.hidden, album.misfiled)))]
+                filed_under = label
+        shots.append(Shot(seed, flower, animal, filed_under=filed_under, is_spacious=is_spacious))
     return shots
 
 
@@ -138,7 +151,7 @@ def as_model_input(image: UInt8Array) -> UInt8Array:
 
 
 def _take(shot: Shot) -> tuple[UInt8Array, UInt8Array]:
-    photo = draw_photos(shot.seed, shot.flower, [shot.animal])[0]
+    photo = draw_photos(shot.seed, shot.flower, [shot.animal], is_spacious=shot.is_spacious)[0]
     things = np.zeros(photo.image.shape[:2], np.uint8)
     for item in photo.objects:
         things[item.mask] = 1 + THINGS.index(item.category)

@@ -83,7 +83,7 @@ def draw_quadrants(categories: Sequence[CategoryAudit]) -> Figure:
     axes.set_yticks(places, labels)
     axes.invert_yaxis()
     axes.set_xlim(0, 1)
-    axes.set_xlabel("part of the images that could be judged; about 5 % is used by construction")
+    axes.set_xlabel("part of the images that could be judged")
     axes.set_title("Looks at it, uses it, both or neither")
     axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.28 / (0.2 + 0.1 * len(categories))), ncols=4, frameon=False)
     return figure

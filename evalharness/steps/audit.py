@@ -19,6 +19,7 @@ from evalharness.audit import (
     PullEvidence,
     PullLead,
     Resampling,
+    Yardstick,
     audit_category,
     clean_gains,
     describe_pull,
@@ -30,6 +31,7 @@ from evalharness.audit import (
     pull_matrix,
     translate,
 )
+from evalharness.config.schema import AuditConfig
 from evalharness.records import FloatArray, Sample
 from evalharness.steps.erasures import erase_regions
 from evalharness.steps.inputs import Inputs, timed
@@ -45,6 +47,8 @@ class RegionAudit:
     lead: PullLead | None
     sentence: str
     """Names the shortcut, or says that none was found."""
+    thresholds: str
+    """From when on a region counts as looked at, or as used."""
     table: pd.DataFrame
     """A row per image, map and category: `audit.parquet`."""
 
@@ -82,13 +86,20 @@ def audit_regions(
         logits = np.asarray(writer.array("logits.npy"), np.float64)
         categories = _gather(inputs, samples, erased, logits)
         resampling = inputs.resampling
+        yardstick = Yardstick(inputs.config.audit.control_quantile, inputs.config.audit.min_effect)
         summaries, tables = [], []
         for map_id, maps in writer.maps().items():
             for category in categories:
                 groups = [samples[position].group for position in category.positions]
                 own = np.asarray(maps[category.positions], np.float32)
                 summary, scores = audit_category(
-                    map_id, own, category.regions, category.effects, groups=groups, resampling=resampling
+                    map_id,
+                    own,
+                    category.regions,
+                    category.effects,
+                    groups=groups,
+                    resampling=resampling,
+                    yardstick=yardstick,
                 )
                 summaries.append(summary)
                 tables.append(_rows(samples, map_id, category, scores))
@@ -96,7 +107,20 @@ def audit_regions(
     table = pd.concat(tables, ignore_index=True)
     table.to_parquet(writer.folder / "audit.parquet", index=False)
     pd.DataFrame(pull_columns(pull)).to_parquet(writer.folder / "audit_pull.parquet", index=False)
-    return RegionAudit(tuple(summaries), pull, lead, sentence, table)
+    return RegionAudit(tuple(summaries), pull, lead, sentence, _describe_thresholds(inputs.config.audit), table)
+
+
+def _describe_thresholds(config: AuditConfig) -> str:
+    """A sentence for the report."""
+    quantile = f"the {100 * config.control_quantile:g} % quantile of the controls"
+    effect = f" and its class at least {config.min_effect:g} of probability" if config.min_effect else ""
+    bound = f"{'at most' if config.min_effect else 'about'} {100 * (1 - config.control_quantile):g} %"
+    return (
+        f"A map looks at a region if its lift lies above {quantile}: the same shape elsewhere in the image, up to "
+        f"{config.num_controls} an image. A verdict uses it if erasing it (fill: {config.fill}) costs the verdict's "
+        f"logit more than {quantile}{effect}. Where nothing is used {bound} count as used by construction: a rate is "
+        "raised if its interval lies above that."
+    )
 
 
 def _gather(inputs: Inputs, samples: Sequence[Sample], erased: pd.DataFrame, logits: FloatArray) -> list[_Category]:

@@ -232,6 +232,7 @@ def plain_regions(regions: RegionAudit | None) -> dict[str, Any] | None:
         return None
     return {
         "sentence": regions.sentence,
+        "thresholds": regions.thresholds,
         "lead": asdict(regions.lead) if regions.lead else None,
         "categories": [asdict(entry) for entry in regions.categories],
         "pull": [asdict(cell) for cell in regions.pull],

@@ -3,7 +3,15 @@ import math
 import numpy as np
 import pytest
 
-from evalharness.audit import control_threshold, judge, measure_effects, measure_quadrants, measure_rate
+from evalharness.audit import (
+    Effects,
+    Yardstick,
+    control_threshold,
+    judge,
+    measure_effects,
+    measure_quadrants,
+    measure_rate,
+)
 from evalharness.audit.uses import _leave_one_out
 
 NAN = float("nan")
@@ -71,7 +79,7 @@ def test_each_image_is_left_out_of_its_own_threshold():
     controls[::3, 2] = NAN
     controls[7] = NAN
     expected = [control_threshold(np.delete(controls, image, axis=0)).value for image in range(30)]
-    np.testing.assert_array_equal(_leave_one_out(controls, ~np.isnan(controls)), expected)
+    np.testing.assert_array_equal(_leave_one_out(controls, ~np.isnan(controls), 0.95), expected)
 
 
 def test_control_rate_with_ties_takes_out_the_right_number():
@@ -146,3 +154,38 @@ def test_too_few_controls_leave_everything_undetermined():
     assert rate.num_images == 0
     assert not rate.is_raised
     assert math.isnan(rate.interval.value)
+
+
+def test_a_use_takes_its_least_effect_from_the_probability():
+    """By hand: controls of 0 to 18 hundredths, so that 0.19 lies above all; its class loses 0.05 of probability."""
+    num = 20
+    delta_logit, control_logit = np.full(num, 0.19), np.arange(float(num))[:, None] / 100
+    effects = Effects(
+        targets=np.zeros(num, int),
+        delta_logit=delta_logit + 0.01,
+        delta_prob=np.where(np.arange(num) < 5, 0.05, 0.02),
+        flips=np.zeros(num),
+        control_delta_logit=control_logit,
+        control_delta_prob=np.where(control_logit >= 0.19, 0.05, 0.0),
+        control_flips=np.zeros((num, 1)),
+    )
+    lift, control_lift = np.full(num, 2.0), np.ones((num, 1))
+    without = judge(effects, lift, control_lift)
+    assert without.uses.sum() == num
+    assert without.uses_threshold.control_rate == pytest.approx(1 / num)
+    judged = judge(effects, lift, control_lift, Yardstick(min_effect=0.05))
+    np.testing.assert_array_equal(judged.uses, [1] * 5 + [0] * 15)
+    np.testing.assert_array_equal(judged.quadrants, ["relies"] * 5 + ["looks only"] * 15)
+    assert judged.uses_threshold.control_rate == pytest.approx(1 / num)
+    none = judge(effects, lift, control_lift, Yardstick(min_effect=0.06))
+    assert none.uses.sum() == 0
+    assert none.uses_threshold.control_rate == 0
+
+
+def test_the_quantile_moves_the_threshold_and_the_rate_by_construction():
+    # ceil(0.8 * 20) = 16 of 19.
+    assert control_threshold(np.arange(19.0)[:, None], 0.8).value == 15
+    assert Yardstick(0.8).rate_by_construction == pytest.approx(0.2)
+    flags = np.array([1.0] * 3 + [0.0] * 7)
+    assert measure_rate(flags, yardstick=Yardstick(0.995)).is_raised
+    assert not measure_rate(flags, yardstick=Yardstick(0.8)).is_raised
