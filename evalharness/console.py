@@ -1,13 +1,24 @@
 """What the user sees while a command runs: one console on standard error, and progress bars on it."""
 
+import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Table
 from rich.text import Text
 
-console = Console(stderr=True, highlight=False)
+WIDTH_OF_A_FILE = 120
+"""Columns where no terminal says how many there are."""
+
+console = Console(
+    stderr=True,
+    highlight=False,
+    width=None if sys.stderr.isatty() or "COLUMNS" in os.environ else WIDTH_OF_A_FILE,
+)
 
 
 class RateColumn(ProgressColumn):
@@ -44,6 +55,17 @@ def progress_bar(description: str, total: int, unit: str = "images") -> Iterator
     with Progress(*columns, console=console) as progress:
         task = progress.add_task(description, total=total)
         yield lambda count: progress.advance(task, count)
+
+
+def new_table(title: str | Text) -> Table:
+    """A table without columns yet, narrow enough for a terminal."""
+    return Table(
+        title=title if isinstance(title, Text) else Text(title),
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        collapse_padding=True,
+        pad_edge=False,
+    )
 
 
 def warn(message: str) -> None:

@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rich.table import Table
-
 from evalharness.config.compose import compose_config
-from evalharness.console import console, note, warn
+from evalharness.console import console, new_table, note, warn
 from evalharness.errors import EvalHarnessError
 
 if TYPE_CHECKING:
@@ -90,9 +88,7 @@ def _print_dataset(dataset: "Dataset") -> None:
 def _print_model(model: "VisionTransformer") -> None:
     from evalharness.model import describe_model
 
-    table = Table(
-        title=f"model: {model.weights.path.name} ({model.weights.file_format}), on {model.device}", title_justify="left"
-    )
+    table = new_table(f"model: {model.weights.path.name} ({model.weights.file_format}), on {model.device}")
     for heading in ("layer", "kind", "output", "parameters"):
         table.add_column(heading, justify="right" if heading == "parameters" else "left")
     for layer in describe_model(model):

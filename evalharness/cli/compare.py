@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from rich.table import Table
 from rich.text import Text
 
-from evalharness.console import console
+from evalharness.console import console, new_table
 
 if TYPE_CHECKING:
     from evalharness.steps.compare import Comparison
@@ -54,7 +53,7 @@ def _print_settings(manifest: dict[str, Any], settings: pd.DataFrame) -> None:
     if settings.empty:
         console.print("The settings of all runs are the same.")
         return
-    table = Table(title="what differs in the runs", title_justify="left")
+    table = new_table("what differs in the runs")
     table.add_column("setting", overflow="fold")
     for run in manifest["runs"]:
         table.add_column(Text(run["name"]), overflow="fold")
@@ -66,7 +65,7 @@ def _print_settings(manifest: dict[str, Any], settings: pd.DataFrame) -> None:
 def _print_headline(pair: dict[str, Any], found: "Comparison", manifest: dict[str, Any]) -> None:
     level = f"{100 * manifest['resampling']['confidence']:g}"
     title = f"{pair['name']} against {pair['reference']}: {pair['num_images']} images"
-    table = Table(title=Text(title), title_justify="left")
+    table = new_table(title)
     for heading in ("metric", "reference", "run", "difference", f"{level} % interval"):
         table.add_column(heading, justify="left" if heading == "metric" else "right")
     for row in found.headline[found.headline["run"] == pair["name"]].to_dict("records"):
@@ -75,7 +74,7 @@ def _print_headline(pair: dict[str, Any], found: "Comparison", manifest: dict[st
 
 
 def _print_classes(pair: dict[str, Any]) -> None:
-    table = Table(title="per class: those with the most changes first", title_justify="left")
+    table = new_table("per class: those with the most changes first")
     for heading in ("class", "images", "broken", "fixed", "recall", "F1 difference"):
         table.add_column(heading, justify="left" if heading == "class" else "right", no_wrap=heading != "class")
     changed = sorted(pair["classes"], key=lambda row: -(row["num_broken"] + row["num_fixed"]))
@@ -91,7 +90,7 @@ def _print_regions(pair: dict[str, Any], regions: Sequence[dict[str, Any]]) -> N
     own = [entry for entry in regions if entry["name"] == pair["name"]]
     if not own:
         return
-    table = Table(title="what it looks at, and what it uses", title_justify="left")
+    table = new_table("what it looks at, and what it uses")
     for heading in ("map", "region", "images", "measure", "before → now", "difference"):
         is_text = heading in ("map", "region", "measure")
         table.add_column(heading, justify="left" if is_text else "right", no_wrap=not is_text)
@@ -109,7 +108,7 @@ def _print_flips(pair: dict[str, Any], flips: pd.DataFrame) -> None:
     own = flips[flips["run"] == pair["name"]]
     if own.empty:
         return
-    table = Table(title="flips: those of which both runs were sure first", title_justify="left")
+    table = new_table("flips: those of which both runs were sure first")
     for heading in ("", "image", "true", "before", "now"):
         table.add_column(heading, overflow="fold")
     for kind in ("broken", "fixed"):

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from rich.table import Table
 
 from evalharness.config.compose import compose_config, compose_section, overrides_from
 from evalharness.config.schema import RunConfig
-from evalharness.console import console, note
+from evalharness.console import console, new_table, note
 from evalharness.errors import ConfigError
 from evalharness.example.model import RUNS, weights_path
 from evalharness.example.photos import NUM_PHOTOS, PhotoSet, generate_photos
@@ -112,29 +111,25 @@ def _evaluate(name: str, config: RunConfig, photos: PhotoSet) -> DemoRun:
 
 def _print_comparison(runs: Sequence[DemoRun]) -> None:
     animals = sorted({name for name in runs[0].samples["distractor"] if name})
-    table = Table(title="the three runs, best first on photos with animals", title_justify="left")
+    ranked = sorted(runs, key=lambda run: -run.accuracy(None))
+    table = new_table("accuracy without an animal and with each, best with animals first")
     table.add_column("run", no_wrap=True)
     for heading in ("clean", *animals):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("attention on them", justify="right", no_wrap=True)
-    table.add_column("rely on them", justify="right", no_wrap=True)
     table.add_column("strongest pull", no_wrap=True)
-    for run in sorted(runs, key=lambda run: -run.accuracy(None)):
-        shares = [run.category(animal)["looks"]["share"]["value"] for animal in animals]
-        relies = [run.category(animal)["quadrants"]["relies"]["interval"]["value"] for animal in animals]
-        table.add_row(
-            run.name,
-            f"{run.accuracy(''):.1%}",
-            *(f"{run.accuracy(animal):.1%}" for animal in animals),
-            " ".join(f"{share:.3f}" for share in shares),
-            " ".join(f"{rate:.0%}" for rate in relies),
-            _strongest(run),
-        )
+    for run in ranked:
+        table.add_row(run.name, *(f"{run.accuracy(animal):.1%}" for animal in ("", *animals)), _strongest(run))
     console.print(table)
-    note(
-        f"clean: no animal; then with each, in this order; attention: mean share of {MAIN_MAP}; rely: looked at, and "
-        "used by the verdict"
-    )
+    table = new_table(f"share of {MAIN_MAP} on the animal; verdicts that rely on it")
+    table.add_column("run", no_wrap=True)
+    for heading in animals:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for run in ranked:
+        found = [run.category(animal) for animal in animals]
+        shares = [entry["looks"]["share"]["value"] for entry in found]
+        relies = [entry["quadrants"]["relies"]["interval"]["value"] for entry in found]
+        table.add_row(run.name, *(f"{share:.3f}; {rate:.0%}" for share, rate in zip(shares, relies, strict=True)))
+    console.print(table)
     guilty = max(runs, key=_pull)
     console.print(f"{guilty.name}: {guilty.regions['sentence']}", markup=False, soft_wrap=True)
     console.print(_difference(guilty, next(run for run in runs if run.name == "clean")), markup=False, soft_wrap=True)

@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
 from rich.text import Text
 
 from evalharness.attention.trust import RIVALS
-from evalharness.console import console
+from evalharness.console import console, new_table
 from evalharness.results import read_manifest
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ def print_summary(logged: "LoggedRun") -> None:
     counted = f"{manifest['num_evaluated']} images"
     if manifest["num_skipped"]:
         counted += f" of {manifest['num_rows']} ({manifest['num_skipped']} skipped, listed in skipped.csv)"
-    table = Table(title=f"{manifest['name']}: {counted}", title_justify="left")
+    table = new_table(f"{manifest['name']}: {counted}")
     level = f"{100 * manifest['config']['bootstrap']['confidence']:g}"
     table.add_column("metric")
     table.add_column("value", justify="right")
@@ -63,8 +62,8 @@ def print_trust(manifest: Mapping[str, Any]) -> None:
     entries = manifest["findings"]["trust"]
     if not entries:
         return
-    table = Table(title=f"can the maps be believed? ({entries[0]['num_images']} images)", title_justify="left")
-    for heading in ("map", "deletion", "insertion", "faithfulness", "SaCo", "random head"):
+    table = new_table(f"can the maps be believed? ({entries[0]['num_images']} images)")
+    for heading in ("map", "deletion", "insertion", "faithfulness", "SaCo", "other head"):
         table.add_column(heading, justify="left" if heading == "map" else "right", no_wrap=True)
     for entry in entries:
         values = {name: interval["value"] for name, interval in entry["measures"].items()}
@@ -85,8 +84,8 @@ def print_regions(manifest: Mapping[str, Any]) -> None:
         return
     # The first map is the run's main one; all of them would not fit, and are in the figures and in the manifest.
     main_map = regions["categories"][0]["map_id"]
-    table = Table(title=f"what {main_map} looks at, and what the verdict uses", title_justify="left")
-    for heading in ("region", "images", "judged", "lift", "uses", "(controls)", "relies", "flips"):
+    table = new_table(f"what {main_map} looks at, and what the verdict uses")
+    for heading in ("region", "images", "judged", "lift", "uses", "control", "relies", "flips"):
         table.add_column(heading, justify="left" if heading == "region" else "right", no_wrap=True)
     for entry in (entry for entry in regions["categories"] if entry["map_id"] == main_map):
         table.add_row(
@@ -126,7 +125,7 @@ def print_stress(manifest: Mapping[str, Any]) -> None:
         return
     map_id = stress["map_id"]
     title = f"stress: a cut-out pasted into the photo{f', map {map_id}' if map_id else ''}"
-    table = Table(title=title, title_justify="left")
+    table = new_table(title)
     for heading in ("cut-out", "photos", "flips", "(hidden)", "mostly to", "share", "(clean)", "Δ prob."):
         table.add_column(heading, justify="left" if heading in ("cut-out", "mostly to") else "right")
     for entry in stress["categories"]:
@@ -161,7 +160,7 @@ def print_sweep(outcomes: Sequence["JobOutcome"]) -> int:
     """Tells what ran, what failed and why; returns the exit code of the sweep."""
     # Overrides that all members share would only push the numbers off the screen.
     shared = set.intersection(*(set(outcome.overrides) for outcome in outcomes)) if len(outcomes) > 1 else set()
-    table = Table(title=f"sweep of {len(outcomes)} runs", title_justify="left")
+    table = new_table(f"sweep of {len(outcomes)} runs")
     for heading in ("#", "differs in", "accuracy", "macro_f1", "ece", "ended"):
         table.add_column(heading, overflow="fold")
     for outcome in outcomes:
