@@ -8,12 +8,18 @@ vector times one matrix after another: O(L T^2) an image instead of O(L T^3).
 Shapes: B images, H heads, T tokens with the class token first, P patches, L blocks.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import tensorflow as tf
-
+from evalharness.lazy import LazyModule
 from evalharness.records import Trace
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+else:
+    tf = LazyModule("tensorflow")
 
 NUM_PREFIX_TOKENS = 1
 

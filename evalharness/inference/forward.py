@@ -1,13 +1,20 @@
 """The compiled forward pass: one call a batch gives logits, features and every map."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from evalharness.attention import METHODS, Gradients, check_options, target_weights, to_density
+from evalharness.lazy import LazyModule
 from evalharness.records import BatchOutput, FloatArray, IntArray, MapSpec, Trace, UInt8Array, VisionTransformer
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+else:
+    tf = LazyModule("tensorflow")
 
 MAX_COPIES = 32
 

@@ -54,7 +54,9 @@ def shares(maps):
     return maps / maps.sum(axis=(1, 2), keepdims=True)
 
 
-@pytest.mark.parametrize("name", ["other.h5", "other.weights.h5", "eight.h5"])
+@pytest.mark.parametrize(
+    "name", ["other.h5", pytest.param("other.weights.h5", marks=pytest.mark.exhaustive), "eight.h5"]
+)
 def test_maps_without_a_class_are_compared_with_those_of_the_reference_alone(tiny_run, references, tmp_path, name):
     annotations = box_annotations(tiny_run, tmp_path / "dogs.json")
     result = evalharness.evaluate(

@@ -1,10 +1,12 @@
 """Real photos, real weights: accuracies as plain Keras gives them."""
 
+import runpy
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import evalharness
 
@@ -37,25 +39,36 @@ def build_weights(flowers, tmp_path_factory):
     return build
 
 
-@pytest.mark.parametrize(
-    ("run", "num_correct"),
-    [
-        pytest.param("head", 1130, marks=pytest.mark.exhaustive),
-        pytest.param("robust", 1155, marks=pytest.mark.exhaustive),
-        ("shortcut", 1136),
-    ],
-)
+def overrides(weights, flowers, runs_dir, **values):
+    return {
+        **VIT_S14,
+        "model.weights": str(weights),
+        "dataset.csv": str(flowers / "testing_files.csv"),
+        "attention.methods": ["rollout"],
+        "runs_dir": str(runs_dir),
+        **{key.replace("__", "."): value for key, value in values.items()},
+    }
+
+
+def test_verdicts_are_those_of_plain_keras(flowers, build_weights, tmp_path):
+    weights = build_weights("shortcut")
+    result = evalharness.evaluate(overrides(weights, flowers, tmp_path / "runs", limit=60))
+    model = runpy.run_path(str(flowers / "build_weights.py"))["build_run"]("shortcut")
+    images = [
+        np.asarray(Image.open(flowers / row_id).convert("RGB").resize((224, 224), Image.Resampling.BILINEAR))
+        for row_id in result.samples["row_id"]
+    ]
+    expected = model.predict(np.stack(images) / np.float32(127.5) - 1, verbose=0)
+    found = result.samples[[f"prob_{name}" for name in result.manifest["classes"]]].to_numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert result.samples["correct"].mean() > 0.8
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize(("run", "num_correct"), [("head", 1130), ("robust", 1155), ("shortcut", 1136)])
 @pytest.mark.timeout(2400)
 def test_number_of_correct_answers(flowers, build_weights, tmp_path, run, num_correct):
-    result = evalharness.evaluate(
-        {
-            **VIT_S14,
-            "model.weights": str(build_weights(run)),
-            "dataset.csv": str(flowers / "testing_files.csv"),
-            "attention.methods": ["rollout"],
-            "runs_dir": str(tmp_path / "runs"),
-        }
-    )
+    result = evalharness.evaluate(overrides(build_weights(run), flowers, tmp_path / "runs"))
     assert len(result.samples) == 1280
     assert abs(result.samples.correct.sum() - num_correct) <= 1
     np.testing.assert_allclose(np.asarray(result.maps("rollout"), np.float32).mean(axis=(1, 2)), 1, atol=2e-3)
