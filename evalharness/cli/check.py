@@ -1,6 +1,6 @@
 """`evalharness check`: everything that can be wrong, at once and without evaluating."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from evalharness.config.compose import compose_config
@@ -13,13 +13,17 @@ if TYPE_CHECKING:
 
 
 def check(arguments: Sequence[str]) -> int:
-    """Validates config, CSV, images and weights; prints the model's structure and, with model.probe=N, the probe."""
+    """Validates config, CSV, images, annotations, weights and every other file that the config names.
+
+    Prints the model's structure and, with model.probe=N, the probe.
+    """
     config = compose_config(arguments)
     from evalharness.model import configure_tensorflow
 
     configure_tensorflow(config.seed)
     problems: list[EvalHarnessError] = []
     dataset = _checked_dataset(config, problems)
+    _check_files(config, dataset, problems)
     model = _checked_model(config, dataset, problems)
     if dataset is not None:
         _print_dataset(dataset)
@@ -48,6 +52,21 @@ def _checked_dataset(config: "RunConfig", problems: list[EvalHarnessError]) -> "
     except EvalHarnessError as error:
         problems.append(error)
         return None
+
+
+def _check_files(config: "RunConfig", dataset: "Dataset | None", problems: list[EvalHarnessError]) -> None:
+    """Gates, cut-outs, the reference, the pre-trained namer, and annotations if there is a dataset to match them to."""
+    from evalharness.steps.extras import gather_extras
+    from evalharness.steps.inputs import check_gates, read_regions
+
+    steps: list[Callable[[], object]] = [lambda: check_gates(config), lambda: gather_extras(config)]
+    if dataset is not None:
+        steps.append(lambda: read_regions(config, dataset, config.model.classes or dataset.classes))
+    for step in steps:
+        try:
+            step()
+        except EvalHarnessError as error:
+            problems.append(error)
 
 
 def _checked_model(

@@ -1,6 +1,5 @@
 """Runs the model on perturbed images, under a randomised head and under small changes, to see whether maps hold."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from evalharness.attention.faithfulness import (
     rank_patches,
     saco,
 )
-from evalharness.console import note, progress_bar
+from evalharness.console import progress_bar, tell_cost
 from evalharness.inference.forward import ForwardPass
 from evalharness.records import FloatArray, IntArray, UInt8Array
 
@@ -75,7 +74,13 @@ def measure_faithfulness(
     map_ids = forward.map_ids
     num_passes = num_images * (len(map_ids) * (len(BASELINES) * (2 * num_steps - 1) + num_steps)
                                + (3 + num_random_heads) * forward.num_forward_passes + 1)  # fmt: skip
-    _tell_cost(forward, batches[0].images, num_images, len(map_ids), num_passes)
+    first = batches[0].images
+    tell_cost(
+        f"testing {len(map_ids)} maps on {num_images} images",
+        num_passes=num_passes,
+        run_once=lambda: forward.logits(first),
+        passes_per_run=len(first),
+    )
     with progress_bar("Testing maps", num_images) as advance:
         for batch in batches:
             logits = forward.logits(batch.images)
@@ -95,15 +100,6 @@ def measure_faithfulness(
                     found = {name: float(values[map_id][index]) for name, values in similarity.items()}
                     yield MapRow(row_id, map_id, measures | found, curves)
                 advance(1)
-
-
-def _tell_cost(forward: ForwardPass, images: UInt8Array, num_images: int, num_maps: int, num_passes: int) -> None:
-    forward.logits(images)
-    start = time.perf_counter()
-    forward.logits(images)
-    seconds = (time.perf_counter() - start) / len(images) * num_passes
-    length = f"{seconds / 60:.0f} min" if seconds > 90 else f"{seconds:.0f} s"
-    note(f"testing {num_maps} maps on {num_images} images: {num_passes} forward passes, about {length}")
 
 
 def _similarities(

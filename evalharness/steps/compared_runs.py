@@ -84,20 +84,33 @@ class StoredRun:
 
     def photo(self, row_id: str) -> UInt8Array:
         """The photo for drawing; plain grey if the file is gone or no longer the one that was evaluated."""
+        try:
+            return self.evaluated_photo(row_id)
+        except (OSError, ImageError):
+            height, width = self.photo_size(row_id)
+        scale = MAX_DRAWN_SIDE / max(height, width)
+        return np.full((max(1, round(height * scale)), max(1, round(width * scale)), 3), MISSING_GREY, np.uint8)
+
+    def evaluated_photo(self, row_id: str) -> UInt8Array:
+        """The photo for drawing.
+
+        Raises:
+            OSError: The file is gone, or no longer the one that was evaluated.
+            ImageError: It cannot be decoded.
+        """
         row = self.result.samples.iloc[self.result.position(row_id)]
         path = Path(self.result.manifest["provenance"]["dataset"]["root"]) / row["path"]
-        try:
-            if hashlib.sha256(path.read_bytes()).hexdigest() == row["sha256"]:
-                return load_photo(path, config=self.config.dataset, max_side=MAX_DRAWN_SIDE)
-        except (OSError, ImageError):
-            pass
-        scale = MAX_DRAWN_SIDE / max(row["width"], row["height"])
-        size = (max(1, round(row["height"] * scale)), max(1, round(row["width"] * scale)), 3)
-        return np.full(size, MISSING_GREY, np.uint8)
+        if hashlib.sha256(path.read_bytes()).hexdigest() != row["sha256"]:
+            raise OSError(f"{path} is no longer the photo that was evaluated")
+        return load_photo(path, config=self.config.dataset, max_side=MAX_DRAWN_SIDE)
 
-    def extent(self, photo: UInt8Array) -> Extent:
-        """The part of this run's input that a photo spans."""
-        size = (photo.shape[0], photo.shape[1])
+    def photo_size(self, row_id: str) -> tuple[int, int]:
+        """(height, width) in pixels of the photo that was evaluated."""
+        row = self.result.samples.iloc[self.result.position(row_id)]
+        return int(row["height"]), int(row["width"])
+
+    def extent(self, size: tuple[int, int]) -> Extent:
+        """The part of this run's input that a photo of this (height, width) spans."""
         return Extent(*place(size, self.config.model.image_size, self.config.dataset.resize).extent)
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,16 +23,19 @@ from evalharness.comparison import (
     flips,
 )
 from evalharness.config.schema import CompareConfig
+from evalharness.dataset import ImageError
 from evalharness.metrics.predictions import Predictions
 from evalharness.metrics.probabilities import calibration_bins
-from evalharness.records import UInt8Array
+from evalharness.records import FloatArray, UInt8Array
 from evalharness.report.differences import draw_calibrations, draw_class_changes, draw_differences
+from evalharness.report.html import ComparisonContents, RunMaps, write_comparison_report
 from evalharness.report.lineup import LineupCell, LineupRow, draw_lineup
 from evalharness.results.manifest import MANIFEST, write_json
 from evalharness.slugs import slug
 from evalharness.steps.compared_runs import StoredRun
 
 SCHEMA_VERSION = 1
+REPORT = "report.html"
 MAX_LINEUP_ROWS = 6
 """Of each kind on one figure; every drawn flip has a picture of its own as well."""
 GAP = 8
@@ -62,13 +66,14 @@ class Findings:
 
 
 def write_comparison(folder: Path, findings: Findings) -> None:
-    """Writes tables, figures, pictures of the flips and, last, the manifest.
+    """Writes tables, figures, pictures of the flips, the report and, last, the manifest.
 
     Args:
         folder: What an earlier comparison left there is replaced.
         findings: Of the comparison.
     """
-    (folder / MANIFEST).unlink(missing_ok=True)
+    for name in (MANIFEST, REPORT):
+        (folder / name).unlink(missing_ok=True)
     for name in ("figures", "flips"):
         shutil.rmtree(folder / name, ignore_errors=True)
         (folder / name).mkdir(parents=True)
@@ -77,7 +82,9 @@ def write_comparison(folder: Path, findings: Findings) -> None:
         table.to_csv(folder / f"{name}.csv", index=False)
     _draw_figures(folder, findings)
     drawn = _draw_flips(folder, findings, tables["flips"])
-    write_json(folder / MANIFEST, _manifest(findings, tables, drawn))
+    manifest = _manifest(findings, tables, drawn)
+    write_comparison_report(report_contents(folder, findings, tables, manifest), folder / REPORT)
+    write_json(folder / MANIFEST, manifest)
 
 
 def build_tables(findings: Findings) -> dict[str, pd.DataFrame]:
@@ -140,8 +147,9 @@ def flip_picture(runs: Sequence[StoredRun], row_id: str, map_id: str | None) -> 
     parts = [photo]
     if map_id is not None:
         density_max = runs[0].config.report.density_max
+        size = (photo.shape[0], photo.shape[1])
         parts += [
-            report.overlay(photo, run.result.map(row_id, map_id), density_max=density_max, extent=run.extent(photo))
+            report.overlay(photo, run.result.map(row_id, map_id), density_max=density_max, extent=run.extent(size))
             for run in runs
         ]
     picture = parts[0]
@@ -195,6 +203,8 @@ def _flips(findings: Findings) -> pd.DataFrame:
                         "reference_confidence": before.confidences[position],
                         "pred_label": classes[after.pred_labels[position]],
                         "confidence": after.confidences[position],
+                        "reference_true_prob": before.probs[position, before.labels[position]],
+                        "true_prob": after.probs[position, after.labels[position]],
                         **{
                             f"similarity.{map_id}": similarity[pair.name, map_id][position]
                             for map_id in findings.alignment.map_ids
@@ -203,7 +213,8 @@ def _flips(findings: Findings) -> pd.DataFrame:
                     }
                 )
     columns = ["run", "kind", "row_id", "label", "reference_pred_label", "reference_confidence", "pred_label"]
-    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=[*columns, "confidence"])
+    columns += ["confidence", "reference_true_prob", "true_prob"]
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=columns)
 
 
 def _similarities(findings: Findings) -> pd.DataFrame:
@@ -266,13 +277,54 @@ def _lineup_row(
         sample = run.result.samples.iloc[run.result.position(row_id)]
         pair = report.AttentionPair(
             row_id, photo, run.result.map(row_id, map_id), sample["label"], sample["pred_label"],
-            float(sample["confidence"]), map_id, run.extent(photo),
+            float(sample["confidence"]), map_id, run.extent((photo.shape[0], photo.shape[1])),
         )  # fmt: skip
         cells.append(LineupCell(pair, ""))
     similarity = flip.get(f"similarity.{map_id}", np.nan)
     remark = f"{kind}; maps differ" if np.isnan(similarity) else f"{kind}; rank correlation of maps {similarity:.2f}"
     cells[1] = LineupCell(cells[1].pair, remark)
     return LineupRow(row_id, photo, tuple(cells))
+
+
+def report_contents(
+    folder: Path, findings: Findings, tables: Mapping[str, pd.DataFrame], manifest: Mapping[str, Any]
+) -> ComparisonContents:
+    """What the report reads; photos are those of the first run that still has them.
+
+    Args:
+        folder: Of the comparison, with its figures.
+        findings: Of the comparison.
+        tables: Of `build_tables`.
+        manifest: What the folder's manifest holds, or is going to.
+    """
+
+    def load_photo(row_id: str) -> UInt8Array:
+        for run in findings.runs[:-1]:
+            with suppress(OSError, ImageError):
+                return run.evaluated_photo(row_id)
+        return findings.runs[-1].evaluated_photo(row_id)
+
+    def aspect(row_id: str) -> float:
+        height, width = findings.reference.photo_size(row_id)
+        return width / max(1, height)
+
+    return ComparisonContents(
+        manifest=manifest,
+        tables=tables,
+        figures=tuple(sorted((folder / "figures").glob("*.png"))),
+        runs=tuple(_maps_of(run) for run in findings.runs),
+        load_photo=load_photo,
+        aspect=aspect,
+    )
+
+
+def _maps_of(run: StoredRun) -> RunMaps:
+    def load(map_id: str, row_ids: Sequence[str]) -> FloatArray:
+        positions = np.array([run.result.position(row_id) for row_id in row_ids], np.int64)
+        densities: FloatArray = run.result.maps(map_id)[positions]
+        return densities
+
+    return RunMaps(run.name, load, lambda row_id: run.extent(run.photo_size(row_id)))
 
 
 def _manifest(

@@ -1,6 +1,5 @@
 """Erases every annotated region, and the same shape elsewhere, and asks the model again."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ import pandas as pd
 from evalharness import results
 from evalharness.audit import Erasure, ImageRegions, erase, plan_erasure
 from evalharness.config.schema import RunConfig
-from evalharness.console import note, progress_bar
+from evalharness.console import progress_bar, tell_cost
 from evalharness.records import Sample, UInt8Array
 from evalharness.steps.inputs import Inputs, timed
 
@@ -83,7 +82,13 @@ def _erase_all(inputs: Inputs, samples: Sequence[Sample]) -> pd.DataFrame:
     annotated = [sample for sample in samples if inputs.regions(sample)]
     categories = [len({region.category for region in inputs.regions(sample)}) for sample in annotated]
     num_passes = sum(categories) * (1 + inputs.config.audit.num_controls)
-    _tell_cost(inputs, num_passes, len(annotated))
+    blank: UInt8Array = np.zeros((8, *inputs.config.model.image_size, 3), np.uint8)
+    tell_cost(
+        f"erasing regions of {len(annotated)} images",
+        num_passes=num_passes,
+        run_once=lambda: inputs.forward.logits(blank),
+        passes_per_run=len(blank),
+    )
     rows: list[dict[str, Any]] = []
     with progress_bar("Erasing regions", len(annotated)) as advance:
         for sample in annotated:
@@ -93,17 +98,6 @@ def _erase_all(inputs: Inputs, samples: Sequence[Sample]) -> pd.DataFrame:
             advance(1)
     columns = ["row_id", "category", "status", "offsets", "erased_logits", "control_logits"]
     return pd.DataFrame(rows, columns=columns)
-
-
-def _tell_cost(inputs: Inputs, num_passes: int, num_images: int) -> None:
-    height, width = inputs.config.model.image_size
-    blank: UInt8Array = np.zeros((8, height, width, 3), np.uint8)
-    inputs.forward.logits(blank)
-    start = time.perf_counter()
-    inputs.forward.logits(blank)
-    seconds = (time.perf_counter() - start) / len(blank) * num_passes
-    length = f"{seconds / 60:.0f} min" if seconds > 90 else f"{seconds:.0f} s"
-    note(f"erasing regions of {num_images} images: {num_passes} forward passes, about {length}")
 
 
 def _erase_one(inputs: Inputs, plans: Sequence[RegionPlan]) -> list[dict[str, Any]]:

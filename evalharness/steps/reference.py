@@ -13,12 +13,11 @@ from evalharness.attention import METHODS
 from evalharness.audit import grid_coverage, measure_looks, stability
 from evalharness.audit.intervals import mean_interval
 from evalharness.audit.movement import total_variation
-from evalharness.console import note, progress_bar
+from evalharness.console import note, progress_bar, tell_cost
 from evalharness.errors import ModelError, WeightsError
 from evalharness.inference import ForwardPass
 from evalharness.records import FloatArray, Interval, MapSpec, Sample, UInt8Array, VisionTransformer, WeightsSource
 from evalharness.slugs import slug
-from evalharness.steps.cost import tell_cost
 from evalharness.steps.inputs import Inputs, timed
 
 VERSION = 1

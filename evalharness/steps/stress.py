@@ -28,12 +28,11 @@ from evalharness.audit import (
     pull_matrix,
 )
 from evalharness.audit.intervals import mean_interval, ratio_interval
-from evalharness.console import progress_bar
+from evalharness.console import progress_bar, tell_cost
 from evalharness.inference import ForwardPass
 from evalharness.records import FloatArray, Interval, MapSpec, Sample, UInt8Array
 from evalharness.report import select_logged
 from evalharness.slugs import slug
-from evalharness.steps.cost import tell_cost
 from evalharness.steps.extras import Cutouts
 from evalharness.steps.inputs import Inputs, timed
 

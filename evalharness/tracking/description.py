@@ -10,7 +10,8 @@ TITLES = {"accuracy": "accuracy", "macro_f1": "macro F1", "ece": "calibration er
 WHERE_TO_LOOK = """\
 **Where it looked:** photo beside map, of the same images in every run, are image charts of *Compare* (`overlay/...`). \
 *Artifacts → figures* holds the confusion matrix, the calibration curve, the prediction grid and the sheets of \
-mistakes; *results* every number; `samples.json` a row per image."""
+mistakes; *results* every number, and `report.html`: all images, to sort \
+and filter; `samples.json` a row per image."""
 _ESCAPED = str.maketrans(
     {character: f"\\{character}" for character in r"\`*_{}[]()#+-.!|~"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
 )

@@ -145,6 +145,19 @@ def test_check_lists_problems_of_weights_and_dataset_together(arguments, tmp_pat
     assert "2 problems" in process.stderr
 
 
+def test_check_reads_every_file_that_the_config_names(arguments, tmp_path):
+    boxes, animals, before = (str(tmp_path / name) for name in ("boxes.json", "animals", "before.h5"))
+    given = arguments(dataset__annotations=boxes, stress__cutouts=animals, stress__num_images=2)
+    process = evalharness("check", *given, cwd=tmp_path)
+    assert process.returncode == 1, process.stderr
+    assert "boxes.json" in process.stderr
+    assert "animals" in process.stderr
+    assert "2 problems found" in process.stderr
+    process = evalharness("check", *arguments(model__reference=before), cwd=tmp_path)
+    assert "before.h5" in process.stderr
+    assert "1 problem found" in process.stderr
+
+
 def test_check_prints_the_structure_and_the_probe(arguments, tmp_path):
     process = evalharness("check", *arguments(model__probe=8), cwd=tmp_path)
     assert process.returncode == 0, process.stderr
