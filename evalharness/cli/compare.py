@@ -44,7 +44,7 @@ def print_comparison(found: "Comparison") -> None:
         console.print(sentence, markup=False, soft_wrap=True)
     for sentence in manifest["verdicts"]:
         console.print(Text(sentence, style="bold"), soft_wrap=True)
-    lines = {"MLflow run": found.run_id, "comparison": str(found.folder), "look": str(found.folder / "figures")}
+    lines = {"MLflow run": found.run_id, "comparison": str(found.folder), "report": str(found.folder / "report.html")}
     for label, text in lines.items():
         console.print(f"{label + ':':<12}{text}", soft_wrap=True, markup=False)
 

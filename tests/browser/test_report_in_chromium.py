@@ -1,15 +1,12 @@
 """The report in a real browser: filter, sort, page, open, look."""
 
-import base64
-import io
 import json
 import time
 
 import numpy as np
 import pandas as pd
 import pytest
-from chromium import start_browser
-from PIL import Image
+from chromium import choose, drawn, element, press, show_in_sandbox, shown_ids, start_browser, status
 from report_results import CLASSES, MAP_IDS, load_photo, write_report_results
 
 from evalharness.report.html import write_report
@@ -18,7 +15,7 @@ from evalharness.report.overlay import upsample
 pytest.importorskip("selenium")
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import Select, WebDriverWait
+from selenium.webdriver.support.ui import WebDriverWait
 
 pytestmark = pytest.mark.browser
 
@@ -54,33 +51,9 @@ def audit(report_folder):
     return pd.read_parquet(report_folder / "audit.parquet")
 
 
-def element(page, selector):
-    return page.find_element(By.CSS_SELECTOR, selector)
-
-
-def choose(page, name, value):
-    Select(element(page, f"#{name}")).select_by_value(value)
-
-
-def shown_ids(page):
-    """Row ids of the tiles, in order."""
-    ids = json.loads(element(page, "#data").get_attribute("textContent"))["ids"]
-    rows = page.execute_script("return [...document.querySelectorAll('.tile')].map((tile) => tile.dataset.row)")
-    return [ids[int(row)] for row in rows]
-
-
 def all_ids(page):
     choose(page, "size", "96")
     return shown_ids(page)
-
-
-def status(page):
-    return element(page, "#status").text
-
-
-def press(page, *keys):
-    for key in keys:
-        page.switch_to.active_element.send_keys(key)
 
 
 def test_opens_without_errors_or_requests(page, report_folder):
@@ -199,8 +172,8 @@ def test_works_by_keyboard_alone(page):
     assert element(page, "#viewer-title").text == ids[3]
     press(page, Keys.ARROW_LEFT, Keys.ARROW_LEFT, Keys.ESCAPE)
     assert not viewer.get_attribute("open")
-    focused = page.switch_to.active_element
-    assert focused.get_attribute("data-row") == element(page, ".tile:nth-child(2)").get_attribute("data-row")
+    # The dialog tells of its end a moment later.
+    WebDriverWait(page, 10).until(lambda driver: driver.switch_to.active_element == element(page, ".tile:nth-child(2)"))
     press(page, Keys.END)
     assert page.switch_to.active_element == element(page, ".tile:last-child")
     press(page, Keys.ARROW_RIGHT)
@@ -233,13 +206,6 @@ def test_viewer_shows_every_map_and_the_numbers(page, samples, audit):
         assert f"{entry.category} (distractor) rollout {100 * entry.share:.0f} %" in body.text
     element(page, "#close").click()
     assert not body.get_attribute("open")
-
-
-def drawn(page, selector):
-    """The pixels of a canvas, (height, width, 4)."""
-    script = "return document.querySelector(arguments[0]).toDataURL('image/png').split(',')[1]"
-    with Image.open(io.BytesIO(base64.b64decode(page.execute_script(script, selector)))) as image:
-        return np.asarray(image.convert("RGBA")).astype(int)
 
 
 @pytest.mark.parametrize("map_id", MAP_IDS)
@@ -334,16 +300,7 @@ def test_fits_a_phone(browser, page):
 
 def test_works_in_a_sandbox_that_allows_scripts_alone(browser, report_folder, tmp_path):
     """MLflow's viewer: a blob in an iframe of its own origin."""
-    viewer = tmp_path / "viewer.html"
-    text = json.dumps((report_folder / "report.html").read_text(encoding="utf-8")).replace("<", "\\u003c")
-    viewer.write_text(
-        f"<iframe sandbox='allow-scripts' width=1200 height=900></iframe><script>const text = {text};"
-        "document.querySelector('iframe').src = URL.createObjectURL(new Blob([text], {type: 'text/html'}))</script>",
-        encoding="utf-8",
-    )
-    browser.get(viewer.as_uri())
-    browser.switch_to.frame(0)
-    WebDriverWait(browser, 20).until(lambda driver: driver.find_elements(By.CSS_SELECTOR, ".tile"))
+    show_in_sandbox(browser, report_folder / "report.html", tmp_path / "viewer.html")
     element(browser, "a[data-true='0'][data-pred='1']").click()
     assert " of 60 images" in status(browser)
     element(browser, ".tile").click()

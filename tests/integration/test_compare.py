@@ -1,7 +1,9 @@
 """`evalharness compare` on finished results folders, through MLflow on SQLite."""
 
 import hashlib
+import html
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -81,6 +83,11 @@ def test_three_runs_give_tables_figures_a_sentence_each_and_an_mlflow_run(folder
     assert sorted(path.name for path in (found.folder / "figures").iterdir())[:2] == [
         "calibration.png", "differences.png",
     ]  # fmt: skip
+    page = (found.folder / "report.html").read_text(encoding="utf-8")
+    (content,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page)
+    assert json.loads(content)["runs"] == [run["name"] for run in found.manifest["runs"]]
+    assert json.loads(content)["ids"] == found.flips["row_id"].tolist()
+    assert all(sentence in html.unescape(page) for sentence in found.manifest["verdicts"])
     client = connect(open_store(TrackingConfig(), tmp_path / "runs").uri)
     run = client.get_run(found.run_id)
     assert run.data.tags["kind"] == "comparison"
@@ -88,7 +95,7 @@ def test_three_runs_give_tables_figures_a_sentence_each_and_an_mlflow_run(folder
     assert run.data.tags["sentence"] == found.sentence
     assert {entry.path for entry in client.list_artifacts(found.run_id)} == {"comparison", "figures"}
     assert {entry.path for entry in client.list_artifacts(found.run_id, "comparison")} >= {
-        "comparison/manifest.json", "comparison/flips", "comparison/headline.csv",
+        "comparison/manifest.json", "comparison/flips", "comparison/headline.csv", "comparison/report.html",
     }  # fmt: skip
 
 
@@ -252,7 +259,8 @@ def command(*arguments, cwd):
 def test_the_command_prints_what_differs_and_the_verdict(folders, tmp_path):
     process = command(*folders[:2], f"runs_dir={tmp_path / 'runs'}", cwd=tmp_path)
     assert process.returncode == 0, process.stderr
-    for part in ("Cannot tell run1.h5", "exact McNemar p", "broken", "weights_sha256", "MLflow run:", "images, at the"):
+    for part in ("Cannot tell run1.h5", "exact McNemar p", "broken", "weights_sha256", "MLflow run:", "images, at the",
+                 "report.html"):  # fmt: skip
         assert part in process.stderr
     assert "Warning" not in process.stderr
 

@@ -1,6 +1,5 @@
 """The images of a run as the page's script takes them: verdicts, scores, regions, maps and photos."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from evalharness.records import UInt8Array
 from evalharness.report.html.contents import RunContents
 from evalharness.report.html.grids import base64_of, choose_maps, map_chars, palette, quantise
 from evalharness.report.html.photos import STEPS, Thumbnail, make_thumbnails, plan_photos
+from evalharness.report.html.rendering import rounded
 from evalharness.report.overlay import WHOLE, Extent
 from evalharness.report.selection import select_logged
 
@@ -79,8 +79,9 @@ def gather_gallery(
     """
     row_ids = [str(row_id) for row_id in run.samples["row_id"]]
     plan = plan_photos(row_ids, load_photo)
-    map_ids = choose_maps(run.maps, len(row_ids), budget)
-    chars_without_photo = CHARS_PER_ROW + sum(map_chars(run.maps[map_id]) for map_id in map_ids)
+    chars = {map_id: map_chars(densities) for map_id, densities in run.maps.items()}
+    map_ids = choose_maps(chars, len(row_ids), budget)
+    chars_without_photo = CHARS_PER_ROW + sum(chars[map_id] for map_id in map_ids)
     most = int(budget // (chars_without_photo + plan.least_chars))
     rows = choose_rows(run.samples, most, run.seed)
     for_photos = budget - len(rows) * chars_without_photo
@@ -133,15 +134,15 @@ def gallery_data(run: RunContents, gallery: Gallery) -> dict[str, Any]:
         "ids": list(rows["row_id"]),
         "labels": labels,
         "preds": [index_of[name] for name in rows["pred_label"]],
-        "confidence": _rounded(rows["confidence"], 4),
-        "true_prob": _rounded(probs[np.arange(len(rows)), labels], 4),
+        "confidence": rounded(rows["confidence"], 4),
+        "true_prob": rounded(probs[np.arange(len(rows)), labels], 4),
         "top": best.tolist(),
-        "top_probs": [_rounded(values, 4) for values in np.take_along_axis(probs, best, axis=1)],
+        "top_probs": [rounded(values, 4) for values in np.take_along_axis(probs, best, axis=1)],
         "aspects": [
             round(thumbnail.aspect if thumbnail else width / max(1, height), 4)
             for thumbnail, width, height in zip(gallery.thumbnails, rows["width"], rows["height"], strict=True)
         ],
-        "extents": None if all(found == WHOLE for found in extents) else [_rounded(found, 5) for found in extents],
+        "extents": None if all(found == WHOLE for found in extents) else [rounded(found, 5) for found in extents],
         "maps": [_map_data(run, gallery, map_id) for map_id in gallery.map_ids],
         "regions": _region_data(run, gallery),
     }
@@ -158,7 +159,7 @@ def _map_data(run: RunContents, gallery: Gallery, map_id: str) -> dict[str, Any]
         "id": map_id,
         "grid": list(densities.shape[1:]),
         "bytes": base64_of(quantise(densities, run.density_max)),
-        "peak": _rounded(densities.max(axis=(1, 2)), 2),
+        "peak": rounded(densities.max(axis=(1, 2)), 2),
         "scores": _noise_scores(run, gallery, map_id),
     }
 
@@ -168,7 +169,7 @@ def _noise_scores(run: RunContents, gallery: Gallery, map_id: str) -> list[dict[
         return []
     table = run.noise[run.noise["map_id"] == map_id].set_index("row_id").reindex(gallery.rows["row_id"])
     return [
-        {"key": name, "title": title, "values": _rounded(table[name], 3)}
+        {"key": name, "title": title, "values": rounded(table[name], 3)}
         for name, title in NOISE_SCORES.items()
         if name in table
     ]
@@ -190,13 +191,13 @@ def _region_data(run: RunContents, gallery: Gallery) -> list[dict[str, Any]]:
                 "category": category,
                 "role": role,
                 "rows": [place_of[row_id] for row_id in row_ids],
-                "area": _rounded(first["area"], 4),
-                "delta_prob": _rounded(first["delta_prob"], 4),
-                "flip": _rounded(first["flip"], 0),
+                "area": rounded(first["area"], 4),
+                "delta_prob": rounded(first["delta_prob"], 4),
+                "flip": rounded(first["flip"], 0),
                 "maps": {
                     map_id: {
-                        "share": _rounded(rows.loc[row_ids, "share"], 4),
-                        "lift": _rounded(rows.loc[row_ids, "lift"], 3),
+                        "share": rounded(rows.loc[row_ids, "share"], 4),
+                        "lift": rounded(rows.loc[row_ids, "lift"], 3),
                         "quadrant": list(rows.loc[row_ids, "quadrant"]),
                     }
                     for map_id, rows in by_map.items()
@@ -208,9 +209,3 @@ def _region_data(run: RunContents, gallery: Gallery) -> list[dict[str, Any]]:
 
 def _extent_of(row_id: str, extent: Callable[[str], Extent]) -> Extent:
     return Extent(*(float(side) for side in extent(row_id)))
-
-
-def _rounded(values: Any, digits: int) -> list[float | None]:
-    """Plain numbers; None where one is not finite."""
-    numbers = pd.to_numeric(pd.Series(list(values)), errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    return [round(number, digits) if math.isfinite(number) else None for number in numbers.tolist()]

@@ -50,20 +50,20 @@ def map_chars(densities: FloatArray) -> float:
     return float(np.prod(densities.shape[1:])) * 4 / 3
 
 
-def choose_maps(maps: Mapping[str, FloatArray], num_images: int, budget: float) -> list[str]:
-    """The map ids that fit into their part of the page, in the order of the run: at least one, yardsticks go first.
+def choose_maps(chars: Mapping[str, float], num_images: int, budget: float) -> list[str]:
+    """The map ids that fit into their part of the page, in the order given: at least one, yardsticks go first.
 
     Args:
-        maps: Densities by map id.
+        chars: Characters that one image takes, by map id.
         num_images: That are shown.
         budget: Characters of the page.
     """
-    by_worth: Sequence[str] = sorted(maps, key=lambda map_id: map_id in YARDSTICKS)
+    by_worth: Sequence[str] = sorted(chars, key=lambda map_id: map_id in YARDSTICKS)
     kept: list[str] = []
     used = 0.0
     for map_id in by_worth:
-        used += map_chars(maps[map_id]) * num_images
+        used += chars[map_id] * num_images
         if kept and used > MAX_PART * budget:
             break
         kept.append(map_id)
-    return [map_id for map_id in maps if map_id in kept]
+    return [map_id for map_id in chars if map_id in kept]

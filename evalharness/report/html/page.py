@@ -1,35 +1,25 @@
-"""Puts the page together: tables, figures, gallery, style and script in one file that loads nothing."""
+"""The report of one evaluation: tables, figures and a gallery of its images."""
 
-import io
-import json
-from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
-from PIL import Image
 
 from evalharness.records import UInt8Array
 from evalharness.report.html import tables, wording
 from evalharness.report.html.contents import RunContents
 from evalharness.report.html.gallery import Gallery, gallery_data, gather_gallery, photo_data
-from evalharness.report.html.photos import to_jpeg
+from evalharness.report.html.photos import draw_over
 from evalharness.report.html.pictures import embed_pictures, jpeg_uri
-from evalharness.report.overlay import WHOLE, Extent, overlay
+from evalharness.report.html.rendering import MAX_BYTES, as_json, render, write_fitting
+from evalharness.report.overlay import WHOLE, Extent
 
-TEMPLATES = Path(__file__).parent / "templates"
-MAX_BYTES = 30_000_000
-RESERVE = 500_000
 NUM_STATIC = 12
 """Images that are there without the script."""
-STATIC_QUALITY = 70
 
 
 def write_report(
@@ -55,19 +45,11 @@ def write_report(
         `path`.
     """
     run = RunContents.read(folder, manifest)
-    fixed = _render(run, None)
-    budget = float(max_bytes - RESERVE - len(fixed.encode()))
-    page = fixed
-    for _ in range(4):
-        page = _render(run, gather_gallery(run, load_photo, extent, budget))
-        excess = len(page.encode()) - max_bytes
-        if excess <= 0:
-            break
-        budget -= 1.1 * excess
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(page, encoding="utf-8")
-    partial.replace(path)
-    return path
+
+    def render_page(budget: float | None) -> str:
+        return _render(run, None if budget is None else gather_gallery(run, load_photo, extent, budget))
+
+    return write_fitting(path, render_page, max_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,59 +66,32 @@ class StaticImage:
 
 
 def _render(run: RunContents, gallery: Gallery | None) -> str:
-    style, script = (Markup((TEMPLATES / name).read_text(encoding="utf-8")) for name in ("page.css", "page.js"))  # noqa: S704 - our own files
     manifest = run.manifest
-    return (
-        _environment()
-        .get_template("run.html.jinja")
-        .render(
-            style=style,
-            script=script,
-            script_hash=b64encode(sha256(script.encode()).digest()).decode("ascii"),
-            manifest=manifest,
-            created=datetime.fromisoformat(manifest["created"]),
-            findings=run.findings,
-            classes=run.classes,
-            density_max=run.density_max,
-            confidence=f"{100 * manifest['config']['bootstrap']['confidence']:g} %",
-            headline=wording.headline(run),
-            explanation=wording.explain(run),
-            confusion=tables.confusion_rows(run),
-            per_class=tables.class_rows(run),
-            mistakes=tables.listed_mistakes(run),
-            trust=tables.trust_rows(run),
-            trust_measures=tables.TRUST_MEASURES,
-            regions=tables.region_tables(run),
-            pull_table=tables.pull_table,
-            other_metrics=tables.other_metrics(run),
-            recipe=tables.recipe_rows(run),
-            pictures=embed_pictures(run.figures),
-            gallery=gallery,
-            static_images=_static_images(run, gallery) if gallery else [],
-            data=_as_json(gallery_data(run, gallery)) if gallery else Markup(""),
-            photos=_as_json(photo_data(gallery)) if gallery else Markup(""),
-        )
+    return render(
+        "run",
+        manifest=manifest,
+        created=datetime.fromisoformat(manifest["created"]),
+        findings=run.findings,
+        classes=run.classes,
+        density_max=run.density_max,
+        confidence=f"{100 * manifest['config']['bootstrap']['confidence']:g} %",
+        headline=wording.headline(run),
+        explanation=wording.explain(run),
+        confusion=tables.confusion_rows(run),
+        per_class=tables.class_rows(run),
+        mistakes=tables.listed_mistakes(run),
+        trust=tables.trust_rows(run),
+        trust_measures=tables.TRUST_MEASURES,
+        regions=tables.region_tables(run),
+        pull_table=tables.pull_table,
+        other_metrics=tables.other_metrics(run),
+        recipe=tables.recipe_rows(run),
+        pictures=embed_pictures(run.figures),
+        gallery=gallery,
+        static_images=_static_images(run, gallery) if gallery else [],
+        data=as_json(gallery_data(run, gallery)) if gallery else Markup(""),
+        photos=as_json(photo_data(gallery)) if gallery else Markup(""),
     )
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": wording.number, "percent": wording.percent, "between": wording.between}
-    environment.tests["a_number"] = wording.is_number
-    return environment
-
-
-def _as_json(value: Any) -> Markup:
-    """JSON inside a script element: no `<` may end it, no `&` be taken for an entity."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))  # noqa: S704 - escaped
 
 
 def _static_images(run: RunContents, gallery: Gallery) -> list[StaticImage]:
@@ -152,11 +107,8 @@ def _static_image(run: RunContents, gallery: Gallery, place: int) -> StaticImage
     row, thumbnail = gallery.rows.iloc[place], gallery.thumbnails[place]
     drawn = None
     if thumbnail and gallery.map_ids:
-        with Image.open(io.BytesIO(thumbnail.jpeg)) as image:
-            photo = np.asarray(image.convert("RGB"))
         density = np.asarray(run.maps[gallery.map_ids[0]][row["position"]], np.float32)
-        pixels = overlay(photo, density, density_max=run.density_max, extent=gallery.extents[place])
-        drawn = jpeg_uri(to_jpeg(Image.fromarray(pixels), STATIC_QUALITY))
+        drawn = draw_over(thumbnail, density, run.density_max, gallery.extents[place])
     return StaticImage(
         row_id=str(row["row_id"]),
         label=row["label"],
@@ -164,5 +116,5 @@ def _static_image(run: RunContents, gallery: Gallery, place: int) -> StaticImage
         is_correct=bool(row["correct"]),
         confidence=float(row["confidence"]),
         photo=jpeg_uri(thumbnail.jpeg) if thumbnail else None,
-        overlay=drawn,
+        overlay=jpeg_uri(drawn) if drawn else None,
     )

@@ -10,10 +10,12 @@ import numpy as np
 from PIL import Image
 
 from evalharness.errors import EvalHarnessError
-from evalharness.records import UInt8Array
+from evalharness.records import FloatArray, UInt8Array
+from evalharness.report.overlay import Extent, overlay
 
 STEPS = ((256, 76), (240, 72), (224, 68), (192, 64), (160, 60), (128, 55), (112, 50), (96, 45))
 """Longer side in pixels and JPEG quality, the largest first."""
+STATIC_QUALITY = 70
 NUM_TRIED = 24
 NUM_WORKERS = 2
 BASE64 = 4 / 3
@@ -115,3 +117,11 @@ def to_jpeg(image: Image.Image, quality: int) -> bytes:
     buffer = io.BytesIO()
     image.convert("RGB").save(buffer, "JPEG", quality=quality, optimize=True)
     return buffer.getvalue()
+
+
+def draw_over(thumbnail: Thumbnail, density: FloatArray, density_max: float, extent: Extent) -> bytes:
+    """The small photo under its map, as a JPEG; arguments as those of `overlay`."""
+    with Image.open(io.BytesIO(thumbnail.jpeg)) as image:
+        photo = np.asarray(image.convert("RGB"))
+    pixels = overlay(photo, density, density_max=density_max, extent=extent)
+    return to_jpeg(Image.fromarray(pixels), STATIC_QUALITY)

@@ -1,7 +1,7 @@
 """The figures of a run inside its report, the small ones as they are and the larger ones as JPEG."""
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -23,7 +23,7 @@ TITLES = {
     "what_is_it": "What the hottest regions look like",
 }
 """By the name of the file, in the order of the page."""
-IN_GALLERY = ("confusion_matrix*", "prediction_grid*", "pairs_*")
+IN_GALLERY = ("confusion_matrix*", "prediction_grid*", "pairs_*", "flips.*")
 """What the page shows in a form of its own."""
 MAX_PNG, MAX_TOTAL, MAX_SIDE, JPEG_QUALITY = 160_000, 3_000_000, 1400, 78
 
@@ -39,15 +39,21 @@ class Picture:
     height: int
 
 
-def embed_pictures(paths: Sequence[Path]) -> list[Picture]:
-    """The figures that the page does not show otherwise, as long as they fit into `MAX_TOTAL` characters."""
+def embed_pictures(paths: Sequence[Path], titles: Mapping[str, str] = TITLES) -> list[Picture]:
+    """The figures that the page does not show otherwise, as long as they fit into `MAX_TOTAL` characters.
+
+    Args:
+        paths: Of the figures.
+        titles: By name of the file without its ending, in the order of the page; others follow under their own names.
+    """
     wanted = [path for path in paths if not any(fnmatchcase(path.stem, pattern) for pattern in IN_GALLERY)]
-    order = list(TITLES)
-    wanted.sort(key=lambda path: (order.index(path.stem) if path.stem in TITLES else len(order), path.stem))
+    order = list(titles)
+    wanted.sort(key=lambda path: (order.index(path.stem) if path.stem in titles else len(order), path.stem))
     pictures: list[Picture] = []
     total = 0
     for path in wanted:
-        picture = _embed(path)
+        title = titles.get(path.stem, path.stem.replace("_", " ").replace(".", ", "))
+        picture = _embed(path, title)
         if total + len(picture.uri) <= MAX_TOTAL:
             total += len(picture.uri)
             pictures.append(picture)
@@ -59,8 +65,7 @@ def jpeg_uri(content: bytes) -> str:
     return f"data:image/jpeg;base64,{b64encode(content).decode('ascii')}"
 
 
-def _embed(path: Path) -> Picture:
-    title = TITLES.get(path.stem, path.stem.replace("_", " ").replace(".", ", "))
+def _embed(path: Path, title: str) -> Picture:
     with Image.open(path) as image:
         width, height = image.size
         if path.stat().st_size <= MAX_PNG:

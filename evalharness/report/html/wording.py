@@ -49,6 +49,18 @@ def between(interval: Mapping[str, Any], digits: int = 2) -> str:
     return f"{number(interval['ci_low'], digits)} to {number(interval['ci_high'], digits)}"
 
 
+def signed(value: object, digits: int = 3) -> str:
+    """A number with its sign, or a dash where there is none."""
+    return f"{float(value):+.{digits}f}" if is_number(value) else UNDEFINED  # type: ignore[arg-type]
+
+
+def change(interval: Mapping[str, Any], digits: int = 3) -> str:
+    """`low to high` of an interval of differences, with signs; empty where it is not defined."""
+    if not is_number(interval["ci_low"]):
+        return ""
+    return f"{signed(interval['ci_low'], digits)} to {signed(interval['ci_high'], digits)}"
+
+
 def headline(run: RunContents) -> list[dict[str, Any]]:
     """The metrics with an interval, as rows of a table."""
     rows = []

@@ -10,7 +10,7 @@ from test_report_page import Page
 
 from evalharness.report.html import write_report
 from evalharness.report.html.gallery import choose_rows
-from evalharness.report.html.grids import TOP, UNDEFINED, choose_maps, quantise
+from evalharness.report.html.grids import TOP, UNDEFINED, choose_maps, map_chars, quantise
 from evalharness.report.html.photos import STEPS, PhotoPlan, make_thumbnails, shrink
 
 GENERATOR = np.random.default_rng(0)
@@ -83,11 +83,11 @@ def test_levels_rise_evenly_to_the_top_of_the_scale():
 
 
 def test_yardsticks_are_the_first_maps_to_go():
-    maps = {name: np.zeros((1, 10, 12)) for name in ("random", "grad_attention", "rollout")}
+    chars = dict.fromkeys(("random", "grad_attention", "rollout"), map_chars(np.zeros((1, 10, 12))))
     each = 10 * 12 * 4 / 3 * 100
-    assert choose_maps(maps, 100, budget=3.1 * each / 0.35) == ["random", "grad_attention", "rollout"]
-    assert choose_maps(maps, 100, budget=2.1 * each / 0.35) == ["grad_attention", "rollout"]
-    assert choose_maps(maps, 100, budget=1) == ["grad_attention"]
+    assert choose_maps(chars, 100, budget=3.1 * each / 0.35) == ["random", "grad_attention", "rollout"]
+    assert choose_maps(chars, 100, budget=2.1 * each / 0.35) == ["grad_attention", "rollout"]
+    assert choose_maps(chars, 100, budget=1) == ["grad_attention"]
 
 
 def test_the_largest_step_that_fits_is_taken():

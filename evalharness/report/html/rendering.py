@@ -1,0 +1,111 @@
+"""Templates, style, script and data in one file that loads nothing, as large as it may be and no larger."""
+
+import json
+import math
+from base64 import b64encode
+from collections.abc import Callable
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from evalharness.report.html import wording
+
+TEMPLATES = Path(__file__).parent / "templates"
+MAX_BYTES = 30_000_000
+RESERVE = 500_000
+SCRIPTS = {"run": ("gallery.js", "run.js"), "comparison": ("gallery.js", "comparison.js")}
+"""Parts of a page's script, by the name of its template."""
+
+
+def render(template: str, **values: Any) -> str:
+    """A page with its style and its script, which alone may run.
+
+    Args:
+        template: A key of `SCRIPTS`.
+        values: What the template shows.
+    """
+    script = _script(template)
+    return (
+        _environment()
+        .get_template(f"{template}.html.jinja")
+        .render(
+            style=Markup(_read("page.css")),  # noqa: S704 - our own file
+            script=script,
+            script_hash=b64encode(sha256(script.encode()).digest()).decode("ascii"),
+            **values,
+        )
+    )
+
+
+def as_json(value: Any) -> Markup:
+    """JSON inside a script element: no `<` may end it, no `&` be taken for an entity."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))  # noqa: S704 - escaped
+
+
+def rounded(values: Any, digits: int) -> list[float | None]:
+    """Plain numbers for JSON; None where one is not finite."""
+    numbers = pd.to_numeric(pd.Series(list(values)), errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    return [round(number, digits) if math.isfinite(number) else None for number in numbers.tolist()]
+
+
+def write_fitting(path: Path, render_page: Callable[[float | None], str], max_bytes: int) -> Path:
+    """Writes a page whose gallery gets the room that everything else leaves; an older file stays whole until then.
+
+    Args:
+        path: Where to.
+        render_page: Takes the characters that the gallery may have; None: the page without a gallery.
+        max_bytes: The file's largest size.
+
+    Returns:
+        `path`.
+    """
+    page = render_page(None)
+    budget = float(max_bytes - RESERVE - len(page.encode()))
+    for _ in range(4):
+        page = render_page(budget)
+        excess = len(page.encode()) - max_bytes
+        if excess <= 0:
+            break
+        budget -= 1.1 * excess
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(page, encoding="utf-8")
+    partial.replace(path)
+    return path
+
+
+@cache
+def _script(template: str) -> Markup:
+    parts = "\n".join(_read(name) for name in SCRIPTS[template])
+    return Markup(f'"use strict";\n(() => {{\n{parts}}})();\n')  # noqa: S704 - our own files
+
+
+@cache
+def _read(name: str) -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "number": wording.number,
+        "signed": wording.signed,
+        "percent": wording.percent,
+        "between": wording.between,
+        "change": wording.change,
+    }
+    environment.tests["a_number"] = wording.is_number
+    return environment
