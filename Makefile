@@ -47,7 +47,7 @@ test: lint
 	$(VENV)/bin/pytest -n 2 --dist loadfile
 
 test-all: test
-	$(VENV)/bin/pytest -m exhaustive
+	$(VENV)/bin/pytest -m "exhaustive or cluster"
 
 bench: setup
 	$(PYTHON) -m tests.bench

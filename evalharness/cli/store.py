@@ -1,5 +1,6 @@
 """`evalharness ui` and `evalharness log`: the commands that work on the tracking store alone."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,12 +9,15 @@ from evalharness.config.schema import TrackingConfig
 from evalharness.console import note
 from evalharness.errors import ConfigError
 
+DEFAULT_PORT = 5000
+DEFAULT_EXPERIMENT = "evalharness"
+
 
 def ui(arguments: Sequence[str]) -> int:
     """Opens MLflow's UI on the configured store, bound to the loopback."""
     from evalharness.tracking import serve_ui
 
-    port = 5000
+    port = DEFAULT_PORT
     overrides = []
     for argument in arguments:
         if argument.startswith("port="):
@@ -38,6 +42,22 @@ def log(arguments: Sequence[str]) -> int:
         tracking.upload_results(store, run_id, result.folder)
     note(f"logged {result.folder} as MLflow run {run_id} in {store.uri}")
     return 0
+
+
+def side_by_side(config: TrackingConfig, runs_dir: Path, sweep: str) -> str:
+    """How to open exactly the runs of one sweep as charts: the link, and for a local store the command before it."""
+    from evalharness.tracking import compare_link, open_store
+
+    store = open_store(config, runs_dir)
+    link = compare_link(store, sweep=sweep)
+    if store.is_server:
+        return f"{store.shown_uri}{link}"
+    where = "" if runs_dir == Path("runs") else f" runs_dir={shlex.quote(str(runs_dir))}"
+    if config.uri:
+        where = f" tracking.uri={shlex.quote(config.uri)}"
+    if config.experiment != DEFAULT_EXPERIMENT:
+        where += f" tracking.experiment={shlex.quote(config.experiment)}"
+    return f"`evalharness ui{where}`, then http://127.0.0.1:{DEFAULT_PORT}{link}"
 
 
 def _tracking(overrides: Sequence[str]) -> tuple[TrackingConfig, Path]:

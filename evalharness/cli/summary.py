@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from evalharness.attention.trust import RIVALS
-from evalharness.console import console, new_table
+from evalharness.console import console, new_table, warn
+from evalharness.errors import EvalHarnessError
 from evalharness.results import read_manifest
 
 if TYPE_CHECKING:
     from evalharness.cli.run import JobOutcome
+    from evalharness.cli.sweep import Sweep
     from evalharness.pipeline import LoggedRun
 
 HEADLINE = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece")
@@ -42,13 +44,15 @@ def print_summary(logged: "LoggedRun") -> None:
         if found := manifest["findings"].get(name):
             console.print(found["sentence"], markup=False, soft_wrap=True)
     speed = metrics.get("throughput/images_per_s")
+    page = logged.result.folder / "report.html"
+    look = page if page.is_file() else logged.result.folder / "figures"
     lines = {
         "speed": f"{speed:.1f} images/s, prediction and {', '.join(logged.result.map_ids) or 'no'} maps"
         if speed
         else "",
         "MLflow run": logged.run_id,
         "results": str(logged.result.folder),
-        "look": f"{logged.result.folder / 'figures'}, or `{ui_command(logged)}`",
+        "look": f"{look}, or `{ui_command(logged)}`",
     }
     for label, text in lines.items():
         if text:
@@ -156,8 +160,8 @@ def _with_interval(interval: Mapping[str, float | None], digits: int = 3) -> str
     return "-" if value is None else f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
-def print_sweep(outcomes: Sequence["JobOutcome"]) -> int:
-    """Tells what ran, what failed and why; returns the exit code of the sweep."""
+def print_sweep(outcomes: Sequence["JobOutcome"], sweep: "Sweep") -> int:
+    """Tells what ran, what failed and why, and where to see it side by side; returns the exit code of the sweep."""
     # Overrides that all members share would only push the numbers off the screen.
     shared = set.intersection(*(set(outcome.overrides) for outcome in outcomes)) if len(outcomes) > 1 else set()
     table = new_table(f"sweep of {len(outcomes)} runs")
@@ -171,11 +175,25 @@ def print_sweep(outcomes: Sequence["JobOutcome"]) -> int:
     console.print(table)
     for line in _same_backbones(outcomes):
         console.print(line, markup=False, soft_wrap=True)
+    _print_side_by_side(outcomes, sweep)
     failed = [outcome for outcome in outcomes if outcome.error is not None]
     if failed:
         console.print(f"{len(failed)} of {len(outcomes)} runs failed", markup=False)
         return 1
     return max((outcome.exit_code for outcome in outcomes), default=0)
+
+
+def _print_side_by_side(outcomes: Sequence["JobOutcome"], sweep: "Sweep") -> None:
+    from evalharness.cli.store import side_by_side
+
+    if not any(outcome.run_id for outcome in outcomes):
+        return
+    try:
+        place = side_by_side(sweep.tracking, sweep.runs_dir, sweep.id)
+    except EvalHarnessError as error:
+        warn(str(error))
+        return
+    console.print(f"side by side: {place}", markup=False, soft_wrap=True)
 
 
 def _same_backbones(outcomes: Sequence["JobOutcome"]) -> list[str]:
