@@ -67,6 +67,12 @@ def cpu_name() -> str:
     return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
 
 
+def has_bfloat16() -> bool:
+    """Whether the processor says that it multiplies bfloat16."""
+    info = Path("/proc/cpuinfo")
+    return info.exists() and bool({"avx512_bf16", "amx_bf16", "bf16"} & set(info.read_text().split()))
+
+
 def write_photos(folder: Path, count: int, size: tuple[int, int] = (800, 600)) -> Path:
     """JPEGs of blurred noise in the notebook's layout; returns the CSV."""
     csv = folder / f"photos_{count}.csv"
@@ -196,6 +202,9 @@ def bench_occlusion(folder: Path, images: np.ndarray, keras_model: object) -> No
 
 def bench_bfloat16(folder: Path, count: int, repeats: int) -> None:
     """bfloat16 to float32, and how often they agree."""
+    if not has_bfloat16():
+        print("\nbfloat16: not measured, this processor has no instructions for it")
+        return
     csv = write_photos(folder, count)
     timed, verdicts = {}, {}
     for precision in ("float32", "bfloat16"):
