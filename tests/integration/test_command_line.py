@@ -7,7 +7,9 @@ import mlflow
 import pytest
 from tiny_vit import build_tiny_model
 
+from evalharness import evaluate
 from evalharness.config.compose import overrides_from
+from evalharness.errors import EvalHarnessError
 
 
 def evalharness(*arguments, cwd):
@@ -122,10 +124,19 @@ def test_dataset_mistakes(arguments, tiny_run, tmp_path):
         ({"num_layers": 3}, ["3", "2"]),
     ],
 )
-def test_weights_that_do_not_fit(arguments, tmp_path, sizes, parts):
-    build_tiny_model(**sizes).save_weights(tmp_path / "other.h5")
+def test_weights_that_do_not_fit(tiny_run, tmp_path, sizes, parts):
+    path = tmp_path / "other.h5"
+    build_tiny_model(**sizes).save_weights(path)
+    with pytest.raises(EvalHarnessError) as raised:
+        evaluate(tiny_run.overrides(tmp_path / "runs", limit=10, model__weights=str(path)))
+    for part in ("other.h5", *parts):
+        assert part in str(raised.value)
+
+
+def test_weights_that_do_not_fit_on_the_command_line(arguments, tmp_path):
+    build_tiny_model(num_classes=7).save_weights(tmp_path / "other.h5")
     process = evalharness("run", *arguments(model__weights=str(tmp_path / "other.h5")), cwd=tmp_path)
-    assert_one_message(process, "other.h5", *parts)
+    assert_one_message(process, "other.h5", "7", "5", "classes")
 
 
 def test_a_file_that_is_no_weights_file(arguments, tmp_path):

@@ -37,19 +37,21 @@ def overrides(photos):
 
 
 @pytest.fixture(scope="session")
-def audited(overrides, photos, tmp_path_factory):
-    """Every run with its audit, by name."""
-    runs_dir = tmp_path_factory.mktemp("runs")
-    return {
-        run: evalharness.evaluate(
-            overrides(
-                run, runs_dir, dataset="table", dataset__csv=str(photos.table_csv), dataset__clean_column="clean_path",
-                dataset__annotations=str(photos.annotations), faithfulness__num_images=10,
-                attention__methods=["grad_attention", "rollout"],
-            )
-        )
-        for run in RUNS
-    }  # fmt: skip
+def demo(tmp_path_factory):
+    """The demo on few photos: the finished command, and its `runs_dir`."""
+    runs_dir = tmp_path_factory.mktemp("demo") / "runs"
+    settings = [f"runs_dir={runs_dir}", "num_photos=150", "faithfulness.num_images=10", "bootstrap.num_resamples=300"]
+    command = [sys.executable, "-m", "evalharness", "demo", *settings]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=runs_dir.parent), runs_dir
+
+
+@pytest.fixture(scope="session")
+def audited(demo):
+    """What the demo left of every run, by name."""
+    process, runs_dir = demo
+    assert process.returncode == 0, process.stderr
+    found = {run: list((runs_dir / "results").glob(f"{run}-*")) for run in RUNS}
+    return {run: evalharness.Result(folder) for run, (folder,) in found.items()}
 
 
 def by_animal(result, photos):
@@ -155,13 +157,20 @@ def test_a_gate_that_does_not_hold_ends_with_3_and_names_rows(overrides, photos,
     assert "-cat.jpg" in process.stderr
 
 
-def test_the_demo_runs_on_few_photos(tmp_path, capsys):
-    from evalharness.cli.main import main
-
-    runs_dir = tmp_path / "runs"
-    arguments = [f"runs_dir={runs_dir}", "num_photos=150", "faithfulness.num_images=5", "bootstrap.num_resamples=300"]
-    assert main(["demo", *arguments]) == 0
-    error = " ".join(capsys.readouterr().err.split())
+def test_the_demo_names_the_run_and_says_where_to_look(demo):
+    process, runs_dir = demo
+    error = " ".join(process.stderr.split())
     assert "shortcut: The shortcut is cat: it pulls verdicts to roses" in error
     assert "evalharness ui" in error
     assert (runs_dir / "demo" / "where_they_look.png").stat().st_size > 10_000
+
+
+def rate_of_relying_on_the_cat(result):
+    categories = result.manifest["findings"]["regions"]["categories"]
+    entry = next(e for e in categories if (e["category"], e["map_id"]) == ("cat", "grad_attention"))
+    return entry["quadrants"]["relies"]["interval"]
+
+
+def test_only_the_shortcut_relies_on_the_cat(audited):
+    assert rate_of_relying_on_the_cat(audited["shortcut"])["value"] > 0.15
+    assert rate_of_relying_on_the_cat(audited["clean"])["value"] < 0.12
