@@ -12,10 +12,10 @@ from PIL import Image
 
 from evalharness.report.html import comparison_tables as tables
 from evalharness.report.html.compared import ComparisonContents
-from evalharness.report.html.flips import FlipGallery, by_change, flip_data, gather_flips, photo_data
+from evalharness.report.html.flips import FlipGallery, by_change, flip_data, gather_flips
 from evalharness.report.html.photos import Thumbnail, draw_over, to_jpeg
 from evalharness.report.html.pictures import embed_pictures, jpeg_uri
-from evalharness.report.html.rendering import MAX_BYTES, as_json, render, write_fitting
+from evalharness.report.html.rendering import MAX_BYTES, Page, as_json, render, write_fitting
 from evalharness.slugs import slug
 
 NUM_STATIC = 12
@@ -35,7 +35,7 @@ def write_comparison_report(contents: ComparisonContents, path: Path, *, max_byt
         `path`.
     """
 
-    def render_page(budget: float | None) -> str:
+    def render_page(budget: float | None) -> Page:
         return _render(contents, None if budget is None else gather_flips(contents, budget))
 
     return write_fitting(path, render_page, max_bytes)
@@ -64,10 +64,11 @@ class StaticSide:
     overlay: str | None
 
 
-def _render(contents: ComparisonContents, gallery: FlipGallery | None) -> str:
+def _render(contents: ComparisonContents, gallery: FlipGallery | None) -> Page:
     manifest = contents.manifest
     return render(
         "comparison",
+        tuple(gallery.thumbnails.values()) if gallery else (),
         manifest=manifest,
         title=f"{' and '.join(pair['name'] for pair in contents.pairs)} against {manifest['reference']}",
         created=datetime.fromisoformat(manifest["created"]),
@@ -89,7 +90,6 @@ def _render(contents: ComparisonContents, gallery: FlipGallery | None) -> str:
         gallery=gallery,
         static_flips=_static_flips(contents, gallery) if gallery else [],
         data=as_json(flip_data(contents, gallery)) if gallery else Markup(""),
-        photos=as_json(photo_data(gallery)) if gallery else Markup(""),
     )
 
 

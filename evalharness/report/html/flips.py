@@ -126,11 +126,6 @@ def flip_data(contents: ComparisonContents, gallery: FlipGallery) -> dict[str, A
     }
 
 
-def photo_data(gallery: FlipGallery) -> list[str | None]:
-    """The photos as base64 of a JPEG; None where there is none."""
-    return [thumbnail.base64 if thumbnail else None for thumbnail in gallery.thumbnails.values()]
-
-
 def _map_data(contents: ComparisonContents, rows: pd.DataFrame, map_id: str) -> dict[str, Any]:
     """Layers: the reference's maps of every flip, then each run's of its own."""
     reference, *others = contents.runs

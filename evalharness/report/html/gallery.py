@@ -148,11 +148,6 @@ def gallery_data(run: RunContents, gallery: Gallery) -> dict[str, Any]:
     }
 
 
-def photo_data(gallery: Gallery) -> list[str | None]:
-    """The photos as base64 of a JPEG; None where there is none."""
-    return [thumbnail.base64 if thumbnail else None for thumbnail in gallery.thumbnails]
-
-
 def _map_data(run: RunContents, gallery: Gallery, map_id: str) -> dict[str, Any]:
     densities = np.asarray(run.maps[map_id][gallery.rows["position"].to_numpy()], np.float32)
     return {

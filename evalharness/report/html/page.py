@@ -12,10 +12,10 @@ from markupsafe import Markup
 from evalharness.records import UInt8Array
 from evalharness.report.html import tables, wording
 from evalharness.report.html.contents import RunContents
-from evalharness.report.html.gallery import Gallery, gallery_data, gather_gallery, photo_data
+from evalharness.report.html.gallery import Gallery, gallery_data, gather_gallery
 from evalharness.report.html.photos import draw_over
 from evalharness.report.html.pictures import embed_pictures, jpeg_uri
-from evalharness.report.html.rendering import MAX_BYTES, as_json, render, write_fitting
+from evalharness.report.html.rendering import MAX_BYTES, Page, as_json, render, write_fitting
 from evalharness.report.overlay import WHOLE, Extent
 
 NUM_STATIC = 12
@@ -46,7 +46,7 @@ def write_report(
     """
     run = RunContents.read(folder, manifest)
 
-    def render_page(budget: float | None) -> str:
+    def render_page(budget: float | None) -> Page:
         return _render(run, None if budget is None else gather_gallery(run, load_photo, extent, budget))
 
     return write_fitting(path, render_page, max_bytes)
@@ -65,10 +65,11 @@ class StaticImage:
     overlay: str | None
 
 
-def _render(run: RunContents, gallery: Gallery | None) -> str:
+def _render(run: RunContents, gallery: Gallery | None) -> Page:
     manifest = run.manifest
     return render(
         "run",
+        gallery.thumbnails if gallery else (),
         manifest=manifest,
         created=datetime.fromisoformat(manifest["created"]),
         findings=run.findings,
@@ -90,7 +91,6 @@ def _render(run: RunContents, gallery: Gallery | None) -> str:
         gallery=gallery,
         static_images=_static_images(run, gallery) if gallery else [],
         data=as_json(gallery_data(run, gallery)) if gallery else Markup(""),
-        photos=as_json(photo_data(gallery)) if gallery else Markup(""),
     )
 
 

@@ -3,7 +3,8 @@
 import json
 import math
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from evalharness.report.html import wording
+from evalharness.report.html.photos import Thumbnail
 
 TEMPLATES = Path(__file__).parent / "templates"
 MAX_BYTES = 30_000_000
@@ -23,24 +25,58 @@ SCRIPTS = {"run": ("gallery.js", "run.js"), "comparison": ("gallery.js", "compar
 """Parts of a page's script, by the name of its template."""
 
 
-def render(template: str, **values: Any) -> str:
+PHOTOS = "\0photos"
+"""Stands in a page's text where its photos go: no name holds such a character."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page before it is written. Photos are most of it, and are put in one by one: memory stays flat."""
+
+    text: str
+    """With `PHOTOS` in it once."""
+    photos: Sequence[Thumbnail | None]
+
+    @property
+    def num_bytes(self) -> int:
+        """Of the file."""
+        sizes = (len("null") if photo is None else 4 * math.ceil(len(photo.jpeg) / 3) + 2 for photo in self.photos)
+        return len(self.text.encode()) - len(PHOTOS) + sum(sizes) + max(0, len(self.photos) - 1) + 2
+
+    def write(self, path: Path) -> None:
+        """Writes the file: the photos are a JSON list of base64, null where there is none."""
+        before, after = self.text.split(PHOTOS)
+        with path.open("wb") as file:
+            file.write(before.encode())
+            file.write(b"[")
+            for number, photo in enumerate(self.photos):
+                file.write(b"," if number else b"")
+                file.write(b"null" if photo is None else b'"%s"' % photo.base64.encode())
+            file.write(b"]")
+            file.write(after.encode())
+
+
+def render(template: str, photos: Sequence[Thumbnail | None], **values: Any) -> Page:
     """A page with its style and its script, which alone may run.
 
     Args:
         template: A key of `SCRIPTS`.
+        photos: Of the gallery.
         values: What the template shows.
     """
     script = _script(template)
-    return (
+    text = (
         _environment()
         .get_template(f"{template}.html.jinja")
         .render(
             style=Markup(_read("page.css")),  # noqa: S704 - our own file
             script=script,
             script_hash=b64encode(sha256(script.encode()).digest()).decode("ascii"),
+            photos=PHOTOS,
             **values,
         )
     )
+    return Page(text, photos)
 
 
 def as_json(value: Any) -> Markup:
@@ -55,27 +91,27 @@ def rounded(values: Any, digits: int) -> list[float | None]:
     return [round(number, digits) if math.isfinite(number) else None for number in numbers.tolist()]
 
 
-def write_fitting(path: Path, render_page: Callable[[float | None], str], max_bytes: int) -> Path:
+def write_fitting(path: Path, render_page: Callable[[float | None], Page], max_bytes: int) -> Path:
     """Writes a page whose gallery gets the room that everything else leaves; an older file stays whole until then.
 
     Args:
         path: Where to.
-        render_page: Takes the characters that the gallery may have; None: the page without a gallery.
+        render_page: Takes the bytes that the gallery may have; None: the page without a gallery.
         max_bytes: The file's largest size.
 
     Returns:
         `path`.
     """
     page = render_page(None)
-    budget = float(max_bytes - RESERVE - len(page.encode()))
+    budget = float(max_bytes - RESERVE - page.num_bytes)
     for _ in range(4):
         page = render_page(budget)
-        excess = len(page.encode()) - max_bytes
+        excess = page.num_bytes - max_bytes
         if excess <= 0:
             break
         budget -= 1.1 * excess
     partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(page, encoding="utf-8")
+    page.write(partial)
     partial.replace(path)
     return path
 
