@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 POLL_S = 0.5
+NAMED = ("model.weights", "dataset.csv", "tracking.run_name")
+"""Settings that a run's name tells."""
+MAX_APART = 60
 OUTCOME, LOG = "outcome.json", "output.log"
 
 
@@ -131,6 +134,19 @@ def _members(overrides: Sequence[str]) -> list[tuple[str, ...]]:
     return [tuple(member) for member in members]
 
 
+def what_sets_apart(overrides: Sequence[str], members: Sequence[Sequence[str]]) -> str | None:
+    """The values that only some members have, such as `rollout`; None where the run's name says it all.
+
+    Args:
+        overrides: Of one member.
+        members: The overrides of all.
+    """
+    shared = set.intersection(*map(set, members))
+    own = dict(override.split("=", 1) for override in overrides if override not in shared and "=" in override)
+    values = [value.strip("[]") for key, value in own.items() if key.lstrip("+") not in NAMED]
+    return ", ".join(values)[:MAX_APART] or None
+
+
 def run_member(composed: "DictConfig", sweep: Sweep) -> None:
     """One member, in whatever process: whatever happens to it is written down and the others go on."""
     from hydra.core.hydra_config import HydraConfig
@@ -149,6 +165,7 @@ def run_member(composed: "DictConfig", sweep: Sweep) -> None:
             log = stack.enter_context((folder / LOG).open("w", encoding="utf-8"))
             stack.enter_context(redirect_stdout(log))
             stack.enter_context(redirect_stderr(log))
+        composed.tracking.sweep_member = what_sets_apart(overrides, sweep.members)
         outcome = _outcome(composed, number, overrides)
     path = folder / OUTCOME
     path.with_suffix(".part").write_text(json.dumps(asdict(outcome)), encoding="utf-8")

@@ -188,6 +188,9 @@ class TrackingConfig(Frozen):
     tags: dict[str, str] = Field(default_factory=dict)
     sweep: str | None = Field(None, description="Set by `run -m`: the tag that the runs of one sweep share.")
     sweep_command: str | None = None
+    sweep_member: str | None = Field(
+        None, description="Set by `run -m`: what sets this run apart from the others, shown behind its name."
+    )
 
 
 class FaithfulnessConfig(Frozen):

@@ -35,7 +35,7 @@ def start_run(store: Store, *, name: str, config: TrackingConfig) -> Iterator[st
     Args:
         store: Where.
         name: Shown in the UI.
-        config: Its tags and sweep go to the run.
+        config: Its tags and sweep go to the run; what sets it apart in a sweep, behind its name.
 
     Yields:
         The run's id.
@@ -49,7 +49,8 @@ def start_run(store: Store, *, name: str, config: TrackingConfig) -> Iterator[st
         failures_told("run cannot be created", store.uri, "Repeat the command, or set another tracking.uri="),
     ):
         tags = _start_tags(config) | {COLOUR_TAG: _next_colour(client, store)}
-        run = client.create_run(store.experiment_id, run_name=name, tags=tags)
+        run_name = f"{name} [{config.sweep_member}]" if config.sweep_member else name
+        run = client.create_run(store.experiment_id, run_name=run_name, tags=tags)
     run_id: str = run.info.run_id
     try:
         yield run_id

@@ -21,6 +21,7 @@ from evalharness.cli.launchers import (
     num_cores,
     plan_workers,
 )
+from evalharness.cli.sweep import what_sets_apart
 from evalharness.config.compose import overrides_from
 from evalharness.results import StoredResult
 
@@ -336,3 +337,13 @@ def test_threads_reach_tensorflow(tmp_path):
         for number in (1, 7)
     )
     assert int(many[-1]) - int(few[-1]) >= 6
+
+
+def test_a_member_s_name_says_what_sets_it_apart():
+    weights = ("model.weights=a.h5", "model.weights=b.h5")
+    methods = ("attention.methods=[rollout]", "attention.methods=[grad_attention,legrad]")
+    members = [("limit=5", weight, method) for weight in weights for method in methods]
+    assert what_sets_apart(members[0], members) == "rollout"
+    assert what_sets_apart(members[3], members) == "grad_attention,legrad"
+    alone = [("limit=5", weight) for weight in weights]
+    assert what_sets_apart(alone[0], alone) is None
