@@ -14,8 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evalharness.cli.job import JobOutcome, evaluate, start_hydra
 from evalharness.cli.launchers import Workers, limit_threads, missing_launcher, plan_workers
-from evalharness.cli.run import JobOutcome, evaluate, start_hydra
 from evalharness.config.compose import composition_error, conf_dir, quoted
 from evalharness.config.schema import TrackingConfig
 from evalharness.console import console, warn
@@ -54,7 +54,7 @@ def run_sweep(arguments: Sequence[str]) -> int:
     Raises:
         ConfigError: The command line, or the first member's config, cannot be composed.
     """
-    from evalharness.cli.summary import print_sweep
+    from evalharness.cli.sweep_summary import print_sweep
 
     sweep_id = f"{datetime.now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
     sweep = plan_sweep(arguments, sweep_id)
@@ -79,7 +79,7 @@ def run_sweep(arguments: Sequence[str]) -> int:
         except Exception as error:  # noqa: BLE001
             # A launcher lost a worker; what the others did is worth its table.
             warn(f"the launcher stopped: {type(error).__name__}: {error}")
-    return print_sweep(read_outcomes(sweep), sweep)
+    return print_sweep(read_outcomes(sweep), sweep_id=sweep.id, tracking=sweep.tracking, runs_dir=sweep.runs_dir)
 
 
 def plan_sweep(arguments: Sequence[str], sweep_id: str) -> Sweep | None:

@@ -1,0 +1,77 @@
+"""One evaluation of a command: started by Hydra, summed up in an outcome."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+@dataclass(frozen=True)
+class JobOutcome:
+    """How one evaluation of a command ended."""
+
+    number: int
+    overrides: tuple[str, ...]
+    error: str | None = None
+    exit_code: int = 0
+    results: str | None = None
+    run_id: str | None = None
+    run_name: str | None = None
+    headline: dict[str, float] | None = None
+
+
+def start_hydra(job: Callable[["DictConfig"], None], arguments: Sequence[str]) -> None:
+    """Lets Hydra read the arguments and run the job, once or for every member of a sweep.
+
+    Raises:
+        ConfigError: Hydra refuses the arguments.
+    """
+    import hydra
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    from evalharness.cli.launchers import missing_launcher
+    from evalharness.config.compose import composition_error, conf_dir
+
+    # Hydra then raises what it refuses instead of printing it and leaving.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    sys.argv = ["evalharness run", *arguments]
+    try:
+        hydra.main(config_path=str(conf_dir()), config_name="config", version_base="1.3")(job)()
+    except (HydraException, OmegaConfBaseException) as error:
+        raise missing_launcher(str(error)) or composition_error(error) from error
+
+
+def evaluate(composed: "DictConfig", *, number: int, overrides: tuple[str, ...] = ()) -> JobOutcome:
+    """Runs one evaluation and prints its summary.
+
+    Args:
+        composed: Hydra's config.
+        number: Of the member in its sweep.
+        overrides: That make this member.
+    """
+    from evalharness.config.compose import validate_config
+
+    config = validate_config(composed)
+    if config.tracking.sweep and config.output_dir:
+        config = config.model_copy(update={"output_dir": config.output_dir / str(number)})
+    from evalharness.cli.summary import print_summary
+    from evalharness.pipeline import run_evaluation
+
+    logged = run_evaluation(config)
+    print_summary(logged)
+    headline = {name: logged.result.metrics[name] for name in ("accuracy", "macro_f1", "ece")}
+    broken = logged.result.manifest["findings"]["broken_gates"]
+    return JobOutcome(
+        number,
+        overrides,
+        exit_code=3 if broken else 0,
+        results=str(logged.result.folder),
+        run_id=logged.run_id,
+        run_name=logged.result.manifest["name"],
+        headline=headline,
+    )
