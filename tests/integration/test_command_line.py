@@ -96,23 +96,40 @@ def write_csv(folder, text):
     return path
 
 
-def test_dataset_mistakes(arguments, tiny_run, tmp_path):
-    def failing(text, *parts, **values):
-        path = write_csv(tmp_path, text)
-        run = arguments(**{"dataset__csv": str(path), "dataset__root": str(tiny_run.root), **values})
-        assert_one_message(evalharness("run", *run, cwd=tmp_path), "list.csv", *parts)
+GOOD = "test/roses/0000.jpg"
 
-    good = "test/roses/0000.jpg"
-    failing("path,kind\nx.jpg,roses\n", "label", "kind")
-    failing(
-        f"path,label\n{good},orchid\n", "orchid", "line 2",
-        dataset__classes=["daisy", "dandelion", "roses", "sunflowers", "tulips"],
-    )  # fmt: skip
-    failing(f"base_path,type_dir,file_name\ntest,daisy_or_roses,{good}\n", "daisy", "roses", "line 2")
-    failing("path,label\ntest/roses/nowhere.jpg,roses\n", "nowhere.jpg", "line 2")
-    truncated = tmp_path / "cut.jpg"
-    truncated.write_bytes((tiny_run.root / good).read_bytes()[:300])
-    failing("path,label\ncut.jpg,roses\n", "cut.jpg", "line 2", "Truncated", dataset__root=str(tmp_path))
+
+@pytest.mark.parametrize(
+    ("text", "values", "parts"),
+    [
+        ("path,kind\nx.jpg,roses\n", {}, ["label", "kind"]),
+        (
+            f"path,label\n{GOOD},orchid\n",
+            {"dataset__classes": ["daisy", "dandelion", "roses", "sunflowers", "tulips"]},
+            ["orchid", "line 2"],
+        ),
+        (
+            f"base_path,type_dir,file_name\ntest,daisy_or_roses,{GOOD}\n",
+            {"dataset__classes": ["daisy", "roses"]},
+            ["daisy", "roses", "line 2"],
+        ),
+        ("path,label\ntest/roses/nowhere.jpg,roses\n", {}, ["nowhere.jpg", "line 2"]),
+    ],
+    ids=["column", "class", "ambiguous", "missing"],
+)
+def test_dataset_mistakes(tiny_run, tmp_path, text, values, parts):
+    given = {"dataset__csv": str(write_csv(tmp_path, text)), "dataset__root": str(tiny_run.root), **values}
+    with pytest.raises(EvalHarnessError) as raised:
+        evaluate(tiny_run.overrides(tmp_path / "runs", **given))
+    for part in ("list.csv", *parts):
+        assert part in str(raised.value)
+
+
+def test_a_truncated_image_is_one_message(arguments, tiny_run, tmp_path):
+    (tmp_path / "cut.jpg").write_bytes((tiny_run.root / GOOD).read_bytes()[:300])
+    csv = write_csv(tmp_path, "path,label\ncut.jpg,roses\n")
+    run = arguments(dataset__csv=str(csv), dataset__root=str(tmp_path))
+    assert_one_message(evalharness("run", *run, cwd=tmp_path), "list.csv", "cut.jpg", "line 2", "Truncated")
 
 
 @pytest.mark.parametrize(

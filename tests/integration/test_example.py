@@ -40,7 +40,7 @@ def overrides(photos):
 def demo(tmp_path_factory):
     """The demo on few photos: the finished command, and its `runs_dir`."""
     runs_dir = tmp_path_factory.mktemp("demo") / "runs"
-    settings = [f"runs_dir={runs_dir}", "num_photos=150", "faithfulness.num_images=10", "bootstrap.num_resamples=300"]
+    settings = [f"runs_dir={runs_dir}", "num_photos=150", "faithfulness.num_images=6", "bootstrap.num_resamples=300"]
     command = [sys.executable, "-m", "evalharness", "demo", *settings]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=runs_dir.parent), runs_dir
 
