@@ -279,7 +279,7 @@ def notebook_seconds(folder: Path, csv: Path, num_maps: int) -> float:
 
 
 def bench_overhead(folder: Path, count: int) -> None:
-    """The share of a whole run that is not the model, the scan apart."""
+    """The share of a whole run that is not the model, scan and loading of the model apart."""
     import evalharness
 
     csv = write_photos(folder, count)
@@ -287,11 +287,16 @@ def bench_overhead(folder: Path, count: int) -> None:
     values = overrides(folder, VIT_B16, csv, attention__methods=["rollout"])
     result = evalharness.evaluate(values)
     total_s = time.perf_counter() - start
-    scan_s, predict_s = (result.metrics[f"time/{stage}_s"] for stage in ("scan", "predict"))
+    scan_s, load_s, predict_s = (result.metrics[f"time/{stage}_s"] for stage in ("scan", "load_model", "predict"))
     model_s = forward_only(values, count)
     print(f"\nwhole run of {count} images with ViT-B/16 and rollout: {total_s:.1f} s, scan {scan_s:.1f} s")
     print(f"  predicting with decoding and storing {predict_s:.1f} s, the forward passes alone {model_s:.1f} s")
-    print(f"  not the model: {(total_s - scan_s - model_s) / (total_s - scan_s):.1%} of the run without the scan")
+    apart_s = total_s - scan_s - load_s
+    stages = {name: round(value, 1) for name, value in result.metrics.items() if name.startswith("time/")}
+    print(f"  of the rest, in seconds: {stages}")
+    print(
+        f"  not the model: {apart_s - model_s:.1f} s, {(apart_s - model_s) / apart_s:.1%} of the run without scan and load"
+    )
 
 
 def forward_only(values: dict[str, object], count: int) -> float:
