@@ -293,7 +293,7 @@ def bench_overhead(folder: Path, count: int) -> None:
     print(f"  predicting with decoding and storing {predict_s:.1f} s, the forward passes alone {model_s:.1f} s")
     apart_s = total_s - scan_s - load_s
     stages = {name: round(value, 1) for name, value in result.metrics.items() if name.startswith("time/")}
-    print(f"  of the rest, in seconds: {stages}")
+    print(f"  stages, in seconds: {stages}")
     print(
         f"  not the model: {apart_s - model_s:.1f} s, {(apart_s - model_s) / apart_s:.1%} of the run without scan and load"
     )
