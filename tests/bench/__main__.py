@@ -294,9 +294,8 @@ def bench_overhead(folder: Path, count: int) -> None:
     apart_s = total_s - scan_s - load_s
     stages = {name: round(value, 1) for name, value in result.metrics.items() if name.startswith("time/")}
     print(f"  stages, in seconds: {stages}")
-    print(
-        f"  not the model: {apart_s - model_s:.1f} s, {(apart_s - model_s) / apart_s:.1%} of the run without scan and load"
-    )
+    rest_s = apart_s - model_s
+    print(f"  not the model: {rest_s:.1f} s, {rest_s / apart_s:.1%} of the run without scan and load")
 
 
 def forward_only(values: dict[str, object], count: int) -> float:
