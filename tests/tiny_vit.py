@@ -32,6 +32,10 @@ class TinyRun:
             "runs_dir": str(runs_dir),
             "bootstrap.num_resamples": 200,
             "batch_size": 8,
+            # Drawing takes longer than the model.
+            "report.contact_sheet": ["noisiest"],
+            "report.num_pairs": 2,
+            "report.num_logged_images": 2,
             **given,
         }
 

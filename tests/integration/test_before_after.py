@@ -55,7 +55,12 @@ def shares(maps):
 
 
 @pytest.mark.parametrize(
-    "name", ["other.h5", pytest.param("other.weights.h5", marks=pytest.mark.exhaustive), "eight.h5"]
+    "name",
+    [
+        "other.h5",
+        pytest.param("other.weights.h5", marks=pytest.mark.exhaustive),
+        pytest.param("eight.h5", marks=pytest.mark.exhaustive),
+    ],
 )
 def test_maps_without_a_class_are_compared_with_those_of_the_reference_alone(tiny_run, references, tmp_path, name):
     annotations = box_annotations(tiny_run, tmp_path / "dogs.json")

@@ -111,7 +111,9 @@ def test_each_image_passes_forward_once_for_prediction_and_all_maps(tiny_run, tm
     assert check_passes <= 4
 
 
-@pytest.mark.parametrize("batch_size", [1, pytest.param(7, marks=pytest.mark.exhaustive), 40])
+@pytest.mark.parametrize(
+    "batch_size", [1, pytest.param(7, marks=pytest.mark.exhaustive), pytest.param(40, marks=pytest.mark.exhaustive)]
+)
 def test_batch_size_changes_nothing(finished, tiny_run, tmp_path, batch_size):
     result, _ = finished
     other = evalharness.evaluate(tiny_run.overrides(tmp_path, attention__methods=ALL_METHODS, batch_size=batch_size))

@@ -30,6 +30,8 @@ def overrides(photos):
             "dataset.csv": str(photos.csv),
             "runs_dir": str(runs_dir),
             "bootstrap.num_resamples": 300,
+            "report.contact_sheet": ["noisiest"],
+            "report.num_logged_images": 2,
             **{key.replace("__", "."): value for key, value in values.items()},
         }
 

@@ -16,7 +16,7 @@ from evalharness.example.photos import generate_photos
 README = Path(__file__).parents[2] / "README.md"
 # The reader's ViT-B/16 is the example's tiny ViT here, and few images are enough to see that a command works.
 STAND_IN = ("model=notebook", "model=example")
-FEWER = ["limit=25", "bootstrap.num_resamples=200"]
+FEWER = ["limit=25", "bootstrap.num_resamples=200", "report.contact_sheet=[noisiest]", "report.num_logged_images=2"]
 
 
 def commands(language="sh"):

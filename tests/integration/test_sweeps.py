@@ -205,6 +205,7 @@ def wait_for_second_member(process, runs_dir):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_worker_that_dies_is_told(tiny_run, second_weights, tmp_path):
     """The pool stops when one of its processes is killed, as the kernel does when memory runs out."""
     settings = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "+hydra.job.env_set.EVALHARNESS_TEST_KILL=1")
