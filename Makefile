@@ -43,9 +43,8 @@ lint: setup
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-# Three processes of one thread each keep two cores busy while some wait for a server.
 test: lint
-	TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n 3 --dist loadfile
+	$(VENV)/bin/pytest -n 2 --dist loadfile
 
 test-all: test
 	$(VENV)/bin/pytest -m "exhaustive or cluster"
