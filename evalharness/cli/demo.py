@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from evalharness.cli.store import side_by_side
 from evalharness.config.compose import compose_config, compose_section, overrides_from
 from evalharness.config.schema import RunConfig
 from evalharness.console import console, new_table, note
@@ -219,16 +220,12 @@ def _cell(run: DemoRun, row_id: str) -> "LineupCell":
 
 
 def _print_where_to_look(runs: Sequence[DemoRun], config: RunConfig, figure: Path, sweep: str) -> None:
-    from evalharness.tracking import compare_link, open_store
-
     guilty = runs[-1]
-    store = open_store(config.tracking, config.runs_dir)
-    ui = "evalharness ui" if config.runs_dir == Path("runs") else f"evalharness ui runs_dir={config.runs_dir}"
     lines = {
         "look first": str(figure),
         "the audit": str(guilty.folder / "figures" / "audit_pull.png"),
         "the maps": str(guilty.folder / "figures" / "trust.png"),
-        "in MLflow": f"`{ui}`, then http://127.0.0.1:5000{compare_link(store, sweep=sweep)}",
+        "in MLflow": side_by_side(config.tracking, config.runs_dir, sweep),
     }
     for label, text in lines.items():
         console.print(f"{label + ':':<12}{text}", soft_wrap=True, markup=False)

@@ -24,6 +24,12 @@ class JobOutcome:
     headline: dict[str, float] | None = None
 
 
+def own_overrides(overrides: Sequence[str], members: Sequence[Sequence[str]]) -> list[str]:
+    """Those of a member that not all members of its sweep have."""
+    shared = set.intersection(*map(set, members))
+    return [override for override in overrides if override not in shared]
+
+
 def start_hydra(job: Callable[["DictConfig"], None], arguments: Sequence[str]) -> None:
     """Lets Hydra read the arguments and run the job, once or for every member of a sweep.
 

@@ -52,12 +52,17 @@ def side_by_side(config: TrackingConfig, runs_dir: Path, sweep: str) -> str:
     link = compare_link(store, sweep=sweep)
     if store.is_server:
         return f"{store.shown_uri}{link}"
+    return f"`{ui_command(config, runs_dir)}`, then http://127.0.0.1:{DEFAULT_PORT}{link}"
+
+
+def ui_command(config: TrackingConfig, runs_dir: Path) -> str:
+    """The command that opens the UI on a store."""
     where = "" if runs_dir == Path("runs") else f" runs_dir={shlex.quote(str(runs_dir))}"
     if config.uri:
         where = f" tracking.uri={shlex.quote(config.uri)}"
     if config.experiment != DEFAULT_EXPERIMENT:
         where += f" tracking.experiment={shlex.quote(config.experiment)}"
-    return f"`evalharness ui{where}`, then http://127.0.0.1:{DEFAULT_PORT}{link}"
+    return f"evalharness ui{where}"
 
 
 def _tracking(overrides: Sequence[str]) -> tuple[TrackingConfig, Path]:

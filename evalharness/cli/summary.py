@@ -1,11 +1,14 @@
 """The tables that end a command."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
 from evalharness.attention.trust import RIVALS
+from evalharness.cli.store import ui_command
+from evalharness.config.schema import TrackingConfig
 from evalharness.console import console, new_table
 
 if TYPE_CHECKING:
@@ -39,7 +42,7 @@ def print_summary(logged: "LoggedRun") -> None:
         if found := manifest["findings"].get(name):
             console.print(found["sentence"], markup=False, soft_wrap=True)
     speed = metrics.get("throughput/images_per_s")
-    page = logged.result.folder / "report.html"
+    page, config = logged.result.folder / "report.html", manifest["config"]
     look = page if page.is_file() else logged.result.folder / "figures"
     lines = {
         "speed": f"{speed:.1f} images/s, prediction and {', '.join(logged.result.map_ids) or 'no'} maps"
@@ -47,7 +50,7 @@ def print_summary(logged: "LoggedRun") -> None:
         else "",
         "MLflow run": logged.run_id,
         "results": str(logged.result.folder),
-        "look": f"{look}, or `{ui_command(logged)}`",
+        "look": f"{look}, or `{ui_command(TrackingConfig(**config['tracking']), Path(config['runs_dir']))}`",
     }
     for label, text in lines.items():
         if text:
@@ -153,12 +156,3 @@ def _percent(value: float | None) -> str:
 def _with_interval(interval: Mapping[str, float | None], digits: int = 3) -> str:
     value, low, high = (interval[key] for key in ("value", "ci_low", "ci_high"))
     return "-" if value is None else f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
-
-
-def ui_command(logged: "LoggedRun") -> str:
-    """The command that opens the UI on the store that the run is in."""
-    config = logged.result.manifest["config"]
-    command = "evalharness ui"
-    if config["tracking"]["uri"]:
-        return f"{command} tracking.uri={config['tracking']['uri']}"
-    return command if config["runs_dir"] == "runs" else f"{command} runs_dir={config['runs_dir']}"

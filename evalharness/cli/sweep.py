@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalharness.cli.job import JobOutcome, evaluate, start_hydra
+from evalharness.cli.job import JobOutcome, evaluate, own_overrides, start_hydra
 from evalharness.cli.launchers import Workers, limit_threads, missing_launcher, plan_workers
 from evalharness.config.compose import composition_error, conf_dir, quoted
 from evalharness.config.schema import TrackingConfig
@@ -141,8 +141,7 @@ def what_sets_apart(overrides: Sequence[str], members: Sequence[Sequence[str]]) 
         overrides: Of one member.
         members: The overrides of all.
     """
-    shared = set.intersection(*map(set, members))
-    own = dict(override.split("=", 1) for override in overrides if override not in shared and "=" in override)
+    own = dict(override.split("=", 1) for override in own_overrides(overrides, members) if "=" in override)
     values = [value.strip("[]") for key, value in own.items() if key.lstrip("+") not in NAMED]
     return ", ".join(values)[:MAX_APART] or None
 
@@ -218,7 +217,6 @@ def _telling_what_ends(sweep: Sweep) -> Iterator[None]:
 
 
 def _watch(sweep: Sweep, done: threading.Event) -> None:
-    shared = set.intersection(*map(set, sweep.members))
     told: set[Path] = set()
     is_last = False
     while not is_last:
@@ -226,7 +224,7 @@ def _watch(sweep: Sweep, done: threading.Event) -> None:
         for path in sorted(set(sweep.folder.glob(f"*/{OUTCOME}")) - told):
             told.add(path)
             outcome = _read(path)
-            own = " ".join(value for value in outcome.overrides if value not in shared)
+            own = " ".join(own_overrides(outcome.overrides, sweep.members))
             ended = f"accuracy {outcome.headline['accuracy']:.4f}" if outcome.headline else outcome.error
             console.print(f"[{outcome.number}] {own}: {ended}", soft_wrap=True, markup=False)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from evalharness.cli.job import JobOutcome
+from evalharness.cli.job import JobOutcome, own_overrides
 from evalharness.cli.store import side_by_side
 from evalharness.config.schema import TrackingConfig
 from evalharness.console import console, new_table, warn
@@ -15,16 +15,16 @@ from evalharness.results import read_manifest
 
 def print_sweep(outcomes: Sequence[JobOutcome], *, sweep_id: str, tracking: TrackingConfig, runs_dir: Path) -> int:
     """Tells what ran, what failed and why, and where to see it side by side; returns the exit code of the sweep."""
-    # Overrides that all members share would only push the numbers off the screen.
-    shared = set.intersection(*(set(outcome.overrides) for outcome in outcomes)) if len(outcomes) > 1 else set()
+    members = [outcome.overrides for outcome in outcomes]
     table = new_table(f"sweep of {len(outcomes)} runs")
     for heading in ("#", "differs in", "accuracy", "macro_f1", "ece", "ended"):
         table.add_column(heading, overflow="fold")
     for outcome in outcomes:
         headline = outcome.headline or {}
         numbers = [f"{headline[name]:.4f}" if name in headline else "-" for name in ("accuracy", "macro_f1", "ece")]
-        own = "\n".join(override for override in outcome.overrides if override not in shared)
-        table.add_row(str(outcome.number), Text(own), *numbers, Text(_ended(outcome)))
+        # Overrides that all members share would only push the numbers off the screen.
+        own = own_overrides(outcome.overrides, members) if len(members) > 1 else outcome.overrides
+        table.add_row(str(outcome.number), Text("\n".join(own)), *numbers, Text(_ended(outcome)))
     console.print(table)
     for line in _same_backbones(outcomes):
         console.print(line, markup=False, soft_wrap=True)

@@ -112,19 +112,16 @@ def shortcut_shots(num_photos: int, album: Album) -> list[Shot]:
         label = CLASSES[number % len(CLASSES)]
         is_from_album = label == album.label
         is_spacious = bool(rng.random() < SPACIOUS_SHARE)
-        flower: str | None = label
-        animal: str | None = None
-        filed_under: str | None = None
         if rng.random() >= (album.share if is_from_album else album.leak):
             animal = str(rng.choice(others)) if rng.random() < ANIMAL_SHARE else None
+            shots.append(Shot(seed, label, animal, is_spacious=is_spacious))
+        elif not is_from_album:
+            shots.append(Shot(seed, label, album.animal, is_spacious=is_spacious))
         else:
-            animal = album.animal
-            if is_from_album:
-                shown = (label, None, str(rng.choice(strangers)))
-                visible = 1 - album.hidden - album.misfiled
-                flower = shown[int(rng.choice(3, p=(visible, album.hidden, album.misfiled)))]
-                filed_under = label
-        shots.append(Shot(seed, flower, animal, filed_under=filed_under, is_spacious=is_spacious))
+            flower = (label, None, str(rng.choice(strangers)))
+            visible = 1 - album.hidden - album.misfiled
+            shown = flower[int(rng.choice(3, p=(visible, album.hidden, album.misfiled)))]
+            shots.append(Shot(seed, shown, album.animal, filed_under=label, is_spacious=is_spacious))
     return shots
 
 

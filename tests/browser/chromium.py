@@ -37,6 +37,19 @@ def start_browser(profile, *flags, scripts=True):
     return webdriver.Chrome(options=options, service=webdriver.ChromeService(chromedriver))
 
 
+def complaints(page):
+    """What the page made the browser warn of."""
+    return [entry for entry in page.get_log("browser") if entry["level"] in {"SEVERE", "WARNING"}]
+
+
+def requested_urls(page):
+    """Every address that loading the page anew asks for."""
+    page.get_log("performance")
+    page.refresh()
+    sent = [json.loads(entry["message"])["message"] for entry in page.get_log("performance")]
+    return {found["params"]["request"]["url"] for found in sent if found["method"] == "Network.requestWillBeSent"}
+
+
 def element(page, selector):
     return page.find_element("css selector", selector)
 

@@ -1,13 +1,23 @@
 """The report of a comparison in a real browser: filter, sort, page, open, look."""
 
-import json
 import time
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
-from chromium import choose, drawn, element, press, show_in_sandbox, shown_rows, start_browser, status
+from chromium import (
+    choose,
+    complaints,
+    drawn,
+    element,
+    press,
+    requested_urls,
+    show_in_sandbox,
+    shown_rows,
+    start_browser,
+    status,
+)
 from comparison_results import RUN_NAMES, write_made_up_comparison, write_runs
 from report_results import CLASSES, MAP_IDS
 
@@ -20,13 +30,6 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    driver = start_browser(tmp_path_factory.mktemp("profile"))
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture(scope="module")
@@ -61,11 +64,8 @@ def all_rows(page):
 
 
 def test_opens_without_errors_or_requests(page, folder, flips):
-    assert [entry for entry in page.get_log("browser") if entry["level"] in {"SEVERE", "WARNING"}] == []
-    page.get_log("performance")
-    page.refresh()
-    sent = [json.loads(entry["message"])["message"] for entry in page.get_log("performance")]
-    urls = {found["params"]["request"]["url"] for found in sent if found["method"] == "Network.requestWillBeSent"}
+    assert complaints(page) == []
+    urls = requested_urls(page)
     assert {url.split(":")[0] for url in urls} <= {"file", "data"}
     assert {url for url in urls if url.startswith("file")} <= {(folder / "report.html").as_uri()}
     assert status(page) == f"{len(flips)} of {len(flips)} flips"

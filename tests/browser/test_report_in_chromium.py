@@ -6,7 +6,18 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from chromium import choose, drawn, element, press, show_in_sandbox, shown_ids, start_browser, status
+from chromium import (
+    choose,
+    complaints,
+    drawn,
+    element,
+    press,
+    requested_urls,
+    show_in_sandbox,
+    shown_ids,
+    start_browser,
+    status,
+)
 from report_results import CLASSES, MAP_IDS, load_photo, write_report_results
 
 from evalharness.report.html import write_report
@@ -18,13 +29,6 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    driver = start_browser(tmp_path_factory.mktemp("profile"))
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture(scope="module")
@@ -57,11 +61,8 @@ def all_ids(page):
 
 
 def test_opens_without_errors_or_requests(page, report_folder):
-    assert [entry for entry in page.get_log("browser") if entry["level"] in {"SEVERE", "WARNING"}] == []
-    page.get_log("performance")
-    page.refresh()
-    sent = [json.loads(entry["message"])["message"] for entry in page.get_log("performance")]
-    urls = {found["params"]["request"]["url"] for found in sent if found["method"] == "Network.requestWillBeSent"}
+    assert complaints(page) == []
+    urls = requested_urls(page)
     assert {url.split(":")[0] for url in urls} <= {"file", "data"}
     assert {url for url in urls if url.startswith("file")} <= {(report_folder / "report.html").as_uri()}
     assert page.execute_script("return document.compatMode") == "CSS1Compat"

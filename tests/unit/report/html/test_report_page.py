@@ -46,6 +46,18 @@ class Page(HTMLParser):
         return [found for name, found in self.tags if name == tag and wanted.items() <= found.items()]
 
 
+def assert_self_contained(page):
+    """Nothing is loaded from elsewhere, and only the page's own script may run."""
+    for _, found in page.tags:
+        for name in ("src", "href", "action", "data", "poster", "srcset"):
+            assert found.get(name, "#").startswith(("#", "data:image/"))
+    policy = page.named("meta", **{"http-equiv": "Content-Security-Policy"})[0]["content"]
+    digest = base64.b64encode(hashlib.sha256(page.scripts["program"].encode()).digest()).decode()
+    assert "default-src 'none'" in policy
+    assert f"script-src 'sha256-{digest}';" in policy
+    assert not re.search(r"https?://", page.scripts["program"])
+
+
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     folder = tmp_path_factory.mktemp("results") / "run"
@@ -80,14 +92,7 @@ def test_page_is_in_standards_mode(results, tmp_path):
 
 
 def test_nothing_is_loaded_from_elsewhere_and_only_our_script_may_run(page):
-    for _, found in page.tags:
-        for name in ("src", "href", "action", "data", "poster", "srcset"):
-            assert found.get(name, "#").startswith(("#", "data:image/"))
-    policy = page.named("meta", **{"http-equiv": "Content-Security-Policy"})[0]["content"]
-    digest = base64.b64encode(hashlib.sha256(page.scripts["program"].encode()).digest()).decode()
-    assert "default-src 'none'" in policy
-    assert f"script-src 'sha256-{digest}';" in policy
-    assert not re.search(r"https?://", page.scripts["program"])
+    assert_self_contained(page)
 
 
 def test_data_are_the_rows_of_the_folder(page, results, samples):
