@@ -171,12 +171,13 @@ def measure_lead(
     return PullLead(first, second, lead)
 
 
-def describe_pull(cells: Sequence[PullCell], lead: PullLead | None = None) -> str:
+def describe_pull(cells: Sequence[PullCell], lead: PullLead | None = None, *, min_effect: float = 0.0) -> str:
     """Names the shortcut in a sentence: the largest significant cell; then the weaker ones.
 
     Args:
         cells: Of `pull_matrix`.
         lead: Of `measure_lead`, to be told too.
+        min_effect: The least pull, in probability, that is called a shortcut.
     """
     num_tested = sum(cell.is_significant is not None for cell in cells)
     if not num_tested:
@@ -185,6 +186,12 @@ def describe_pull(cells: Sequence[PullCell], lead: PullLead | None = None) -> st
     if not ranked:
         return f"No shortcut was found: none of {num_tested} tested pairs of category and class pulls significantly."
     first, *weaker = ranked
+    if first.pull.value < min_effect:
+        return (
+            f"No shortcut was found: {len(ranked)} of {num_tested} tested pairs of category and class pull "
+            f"significantly, but the strongest, {first.category} to {first.class_name}, adds only "
+            f"{_numbers(first.pull)} (audit.min_effect: {min_effect:g})."
+        )
     text = (
         f"The shortcut is {first.category}: it pulls verdicts to {first.class_name}, adding {_numbers(first.pull)} to "
         f"its probability in {first.num_images} images of other classes (p = {first.p_value:.2g}, corrected)."

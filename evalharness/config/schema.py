@@ -225,7 +225,8 @@ class AuditConfig(Frozen):
         0.0,
         ge=0,
         lt=1,
-        description="What erasing a region must also take from the probability of the verdict to be a use.",
+        description="What erasing a region must also take from the probability of the verdict to be a use, and the "
+        "least pull that is called a shortcut.",
     )
 
 

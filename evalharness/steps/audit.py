@@ -218,4 +218,4 @@ def _measure_pull(
     ]
     cells = pull_matrix(evidence, inputs.classes, resampling=resampling)
     lead = measure_lead(cells, evidence, inputs.classes, resampling=resampling)
-    return cells, lead, describe_pull(cells, lead)
+    return cells, lead, describe_pull(cells, lead, min_effect=inputs.config.audit.min_effect)

@@ -252,8 +252,9 @@ def _summarise(inputs: Inputs, table: pd.DataFrame, map_id: str | None) -> Stres
     ]
     cells = pull_matrix(evidence, inputs.classes, resampling=resampling)
     lead = measure_lead(cells, evidence, inputs.classes, resampling=resampling)
+    sentence = describe_pull(cells, lead, min_effect=inputs.config.audit.min_effect)
     categories = tuple(summarise_category(category, rows, resampling) for category, rows in parts)
-    return StressTest(map_id, categories, cells, lead, describe_pull(cells, lead), table)
+    return StressTest(map_id, categories, cells, lead, sentence, table)
 
 
 def summarise_category(category: str, rows: pd.DataFrame, resampling: Resampling) -> StressedCategory:
