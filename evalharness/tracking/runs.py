@@ -12,7 +12,7 @@ from evalharness.console import warn
 from evalharness.errors import EvalHarnessError, TrackingError
 from evalharness.tracking.client import connect, failures_told, http_limits, one_line
 from evalharness.tracking.links import SWEEP_TAG
-from evalharness.tracking.store import Store
+from evalharness.tracking.store import Store, creation_lock
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -47,6 +47,7 @@ def start_run(store: Store, *, name: str, config: TrackingConfig) -> Iterator[st
     with (
         http_limits(timeout_s=30, max_retries=2),
         failures_told("run cannot be created", store.uri, "Repeat the command, or set another tracking.uri="),
+        creation_lock(store.uri),  # members that start together would choose the same colour
     ):
         tags = _start_tags(config) | {COLOUR_TAG: _next_colour(client, store)}
         run_name = f"{name} [{config.sweep_member}]" if config.sweep_member else name

@@ -150,7 +150,7 @@ def test_new_thresholds_and_roles_need_no_model(overrides, photos, tmp_path, mon
 
 def test_a_gate_that_does_not_hold_ends_with_3_and_names_rows(overrides, photos, tmp_path):
     values = overrides(
-        "shortcut", tmp_path, dataset__annotations=str(photos.annotations), gate__max_distractor_lift=1.2
+        "shortcut", tmp_path, limit=60, dataset__annotations=str(photos.annotations), gate__max_distractor_lift=1.2
     )
     command = [sys.executable, "-m", "evalharness", "run", *overrides_from(values)]
     process = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)

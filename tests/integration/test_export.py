@@ -92,7 +92,8 @@ def test_an_earlier_export_is_replaced_and_nothing_else_is(result, tmp_path, cap
 def test_annotations_that_are_gone_are_told(result, tmp_path, capsys):
     (tmp_path / "boxes.csv").unlink()
     out = export(result, tmp_path / "out")
-    assert "boxes.csv is gone" in capsys.readouterr().err.replace("\n", "")
+    # The console breaks a long path anywhere.
+    assert "boxes.csvisgone" in "".join(capsys.readouterr().err.split())
     assert not (out / "annotations.json").exists()
 
 

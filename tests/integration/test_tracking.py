@@ -22,6 +22,7 @@ from evalharness.config.schema import TrackingConfig
 from evalharness.errors import TrackingError
 from evalharness.tracking import open_store, serve_ui, start_run, upload, upload_results
 from evalharness.tracking.client import connect
+from evalharness.tracking.runs import COLOURS
 
 CONFIG = TrackingConfig()
 
@@ -211,8 +212,10 @@ def test_four_processes_create_and_fill_one_store(tmp_path):
     assert len(set(outputs)) == 1
     store = open_store(CONFIG, tmp_path / "runs")
     client = connect(store.uri)
-    runs = client.search_runs([store.experiment_id])
+    runs = client.search_runs([store.experiment_id], order_by=["attributes.start_time ASC"])
     assert [run.info.status for run in runs] == ["FINISHED"] * 12
+    # The processes start their first runs together.
+    assert len({run.data.tags["mlflow.runColor"] for run in runs[: len(COLOURS)]}) == len(COLOURS)
     assert all("accuracy" in run.data.metrics for run in runs)
     assert len(client.search_logged_models([store.experiment_id])) == 1
 
