@@ -33,8 +33,13 @@ class MapTrust:
     """By name in `MEASURES`; NaN where no image defines it."""
     leads: Mapping[str, Interval]
     """Faithfulness minus that of `random` and of `center` on the same images."""
-    notices_head: bool
-    """The map changes when the head is randomised."""
+    max_head_similarity: float
+    """Rank correlation with the map under a randomised head, below which the map notices the head."""
+
+    @property
+    def notices_head(self) -> bool:
+        """Whether the map surely changes when the head is randomised: the whole interval lies below the threshold."""
+        return self.measures["head_similarity"].ci_high < self.max_head_similarity
 
     @property
     def is_trusted(self) -> bool:
@@ -51,8 +56,16 @@ class MapTrust:
         if self.map_id in RIVALS:
             return "a yardstick, blind to the model"
         parts = [f"{'beats' if self.beats(rival) else 'does not beat'} {rival}" for rival in RIVALS]
-        parts.append("notices the head" if self.notices_head else "blind to the head: says nothing about the class")
+        parts.append(self._on_the_head)
         return ("believe it: " if self.is_trusted else "do not rely on it: ") + ", ".join(parts)
+
+    @property
+    def _on_the_head(self) -> str:
+        if self.notices_head:
+            return "notices the head"
+        if self.measures["head_similarity"].ci_low >= self.max_head_similarity:
+            return "blind to the head: says nothing about the class"
+        return "not shown to notice the head"
 
 
 def judge_maps(
@@ -70,7 +83,7 @@ def judge_maps(
         values: By map id and measure, (images,); NaN where an image does not define it. Has `random` and `center`.
         map_ids: The maps to judge, in this order.
         max_head_similarity: A map notices the head if the interval of its rank correlation with the map under a
-            randomised head lies below this.
+            randomised head lies below this, and is blind to it if the interval lies at or above it.
         num_resamples: Of the bootstrap over images.
         confidence: Coverage of the intervals.
         seed: Of the bootstrap.
@@ -92,6 +105,5 @@ def judge_maps(
             for rival in RIVALS
             if rival != map_id
         }
-        notices_head = bool(measures["head_similarity"].ci_high < max_head_similarity)
-        judged.append(MapTrust(map_id, len(own["saco"]), measures, leads, notices_head))
+        judged.append(MapTrust(map_id, len(own["saco"]), measures, leads, max_head_similarity))
     return tuple(judged)

@@ -1,0 +1,102 @@
+"""The verdict on a map, from measures that are made up."""
+
+import math
+
+import numpy as np
+import pytest
+
+from evalharness.attention.trust import MEASURES, RIVALS, judge_maps
+from evalharness.config.schema import GateConfig
+from evalharness.steps.gates import broken_gates
+
+NUM_IMAGES = 30
+NOISE = np.random.default_rng(8).normal(0, 0.02, NUM_IMAGES)
+
+
+def measures(faithfulness, head_similarity):
+    """Of one map, by image; a number is meant with a little noise."""
+    if np.isscalar(faithfulness):
+        faithfulness = faithfulness + NOISE
+    values = {name: np.full(NUM_IMAGES, 0.5) for name in MEASURES}
+    return {**values, "faithfulness": faithfulness, "head_similarity": head_similarity + np.zeros(NUM_IMAGES)}
+
+
+def judge(**maps):
+    values = {"random": measures(0.0, 1.0), "center": measures(0.2, 1.0), **maps}
+    judged = judge_maps(
+        values, [*maps, *RIVALS], max_head_similarity=0.9, num_resamples=500, confidence=0.95, seed=1
+    )  # fmt: skip
+    return {entry.map_id: entry for entry in judged}
+
+
+def test_a_map_that_beats_both_and_notices_the_head_is_to_be_believed():
+    entry = judge(good=measures(0.4, 0.3))["good"]
+    assert entry.is_trusted
+    assert entry.verdict == "believe it: beats random, beats center, notices the head"
+    assert entry.leads["center"].value == pytest.approx(0.2)
+    assert entry.leads["random"].value == pytest.approx(0.4)
+    assert entry.num_images == NUM_IMAGES
+
+
+def test_leads_are_paired_image_by_image():
+    """Images differ far more than maps do; on each of them the map is 0.05 ahead."""
+    spread = np.random.default_rng(2).normal(0, 0.5, NUM_IMAGES)
+    found = judge(good=measures(spread + 0.05, 0.3), center=measures(spread, 1.0))["good"]
+    assert found.measures["faithfulness"].ci_low < 0 < found.measures["faithfulness"].ci_high
+    assert (found.leads["center"].ci_low, found.leads["center"].ci_high) == pytest.approx((0.05, 0.05))
+    assert found.beats("center")
+
+
+def test_a_map_no_better_than_the_centre_is_not_to_be_relied_on():
+    verdict = judge(blob=measures(0.2, 0.3))["blob"].verdict
+    assert verdict == "do not rely on it: beats random, does not beat center, notices the head"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "notices", "words"),
+    [
+        (0.3, 0.5, True, "notices the head"),
+        (0.97, 1.0, False, "blind to the head: says nothing about the class"),
+        # The interval holds the threshold: nothing is known.
+        (0.8, 1.0, False, "not shown to notice the head"),
+        (math.nan, math.nan, False, "not shown to notice the head"),
+    ],
+)
+def test_a_map_notices_the_head_if_its_interval_says_so(low, high, notices, words):
+    similarity = np.where(np.arange(NUM_IMAGES) % 2, low, high)
+    entry = judge(map=measures(0.6, similarity))["map"]
+    assert entry.notices_head is notices
+    assert entry.is_trusted is notices
+    assert entry.verdict.endswith(f"beats center, {words}")
+
+
+def test_rivals_are_yardsticks():
+    found = judge(good=measures(0.4, 0.3))
+    for rival in RIVALS:
+        assert found[rival].verdict == "a yardstick, blind to the model"
+        assert not found[rival].is_trusted
+    assert set(found["random"].leads) == {"center"}
+
+
+def test_images_without_a_map_are_left_out_and_counted():
+    faithfulness = 0.4 + NOISE
+    faithfulness[:5] = np.nan
+    entry = judge(some=measures(faithfulness, 0.3))["some"]
+    assert entry.measures["faithfulness"].value == pytest.approx(faithfulness[5:].mean())
+    assert (entry.measures["faithfulness"].num_undefined, entry.leads["random"].num_undefined) == (5, 5)
+
+
+def test_a_map_that_no_image_has_beats_nothing():
+    entry = judge(none=measures(np.full(NUM_IMAGES, np.nan), math.nan))["none"]
+    assert math.isnan(entry.measures["faithfulness"].value)
+    assert entry.verdict.startswith("do not rely on it: does not beat random, does not beat center")
+
+
+def test_the_gate_is_on_the_first_map():
+    good, bad = judge(map=measures(0.4, 0.3))["map"], judge(map=measures(0.2, 0.3))["map"]
+    gate = GateConfig(attention=True)
+    assert broken_gates(gate, [good, bad], None) == ()
+    assert broken_gates(gate, [bad, good], None) == (
+        "gate.attention: map: do not rely on it: beats random, does not beat center, notices the head",
+    )
+    assert broken_gates(GateConfig(), [bad], None) == ()
