@@ -179,11 +179,20 @@ def read_regions(config: RunConfig, dataset: Dataset, classes: Sequence[str]) ->
     """The annotated regions that `dataset.annotations` names, and what a user should know of them.
 
     Raises:
+        ConfigError: There is no map to audit them on.
         DatasetError: Annotations that cannot be read or do not fit; or none of them belongs to a row.
     """
     path = config.dataset.annotations
     if path is None:
         return None
+    if not config.attention.methods:
+        raise ConfigError(
+            "annotated regions are audited on attention maps, and there are none",
+            expected="at least one method",
+            got="[]",
+            where="attention.methods",
+            fix="Name a method, such as attention.methods=[grad_attention], or set dataset.annotations=null",
+        )
     found = load_annotations(
         path,
         samples=dataset.samples,
@@ -217,6 +226,16 @@ def check_gates(config: RunConfig) -> None:
             got=0,
             where="faithfulness.num_images",
             fix="Set faithfulness.num_images=32, or leave the gate out",
+        )
+    first = next(iter(config.attention.methods), None)
+    target = first and (first.target or config.attention.target)
+    if config.gate.attention and target != "predicted":
+        raise ConfigError(
+            "gate.attention reads the first map, and faithfulness is measured for maps of the predicted class",
+            expected="target predicted",
+            got=target or "no map",
+            where="attention.methods",
+            fix="Name a map of the predicted class first, or leave the gate out",
         )
     if config.gate.max_stress_flip_rate is not None and not config.stress.num_images:
         raise ConfigError(
