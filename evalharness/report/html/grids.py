@@ -1,4 +1,4 @@
-"""Maps as bytes: one a patch, on the colour scale of the run."""
+"""Maps as bytes: one a patch."""
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,9 @@ from evalharness.records import FloatArray, UInt8Array
 from evalharness.report.overlay import COLOUR_MAP
 
 TOP, UNDEFINED = 254, 255
-"""The byte of `density_max` and above, and of a map that is not defined."""
+"""The byte of the highest density that a page knows, and of a map that is not defined."""
+HEADROOM = 4
+"""That density, in parts of `density_max`: a patch far above the colour scale spreads as far as in the figures."""
 YARDSTICKS = ("random", "center")
 MAX_PART = 0.35
 """Of the page's size that maps may take."""
@@ -21,15 +23,16 @@ def quantise(densities: FloatArray, density_max: float) -> UInt8Array:
 
     Args:
         densities: (rows, grid rows, grid columns).
-        density_max: Top of the scale.
+        density_max: Top of the colour scale.
 
     Returns:
-        The same shape: 0 to `TOP` in equal steps from 0 to `density_max`; `UNDEFINED` throughout a map that is not
-        finite.
+        The same shape: 0 to `TOP`, proportional to the square root of the density, which gives the many low densities
+        finer steps; `UNDEFINED` throughout a map that is not finite.
     """
     values = np.asarray(densities, np.float32)
     is_defined = np.isfinite(values).all(axis=(1, 2), keepdims=True)
-    scaled = np.rint(np.clip(np.where(is_defined, values, 0) / density_max, 0, 1) * TOP)
+    parts = np.clip(np.where(is_defined, values, 0) / (HEADROOM * density_max), 0, 1)
+    scaled = np.rint(np.sqrt(parts) * TOP)
     levels: UInt8Array = np.where(is_defined, scaled, UNDEFINED).astype(np.uint8)
     return levels
 

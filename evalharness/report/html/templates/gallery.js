@@ -2,7 +2,9 @@ const $ = (id) => document.getElementById(id);
 const parse = (id) => JSON.parse($(id).textContent);
 const data = parse("data");
 const photos = parse("photos");
-const UNDEFINED = 255, TOP = 254;
+const UNDEFINED = 255, TOP = 254, HEADROOM = 4;
+// A byte is proportional to the square root of the density; 255 is the top of the colour scale.
+const levelOf = Float32Array.from({ length: TOP + 1 }, (_, byte) => 255 * HEADROOM * (byte / TOP) ** 2);
 
 const bytesOf = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 const palette = bytesOf(data.palette);
@@ -65,9 +67,9 @@ function drawMap(map, aspect, longSide) {
   for (const y of down) {
     const upper = start + y.left * numColumns, lower = start + y.right * numColumns;
     for (const x of across) {
-      const above = values[upper + x.left] * (1 - x.part) + values[upper + x.right] * x.part;
-      const below = values[lower + x.left] * (1 - x.part) + values[lower + x.right] * x.part;
-      const level = 3 * Math.round(((above * (1 - y.part) + below * y.part) * 255) / TOP);
+      const above = levelOf[values[upper + x.left]] * (1 - x.part) + levelOf[values[upper + x.right]] * x.part;
+      const below = levelOf[values[lower + x.left]] * (1 - x.part) + levelOf[values[lower + x.right]] * x.part;
+      const level = 3 * Math.min(255, Math.round(above * (1 - y.part) + below * y.part));
       image.data[offset] = palette[level];
       image.data[offset + 1] = palette[level + 1];
       image.data[offset + 2] = palette[level + 2];

@@ -75,8 +75,8 @@ def test_rows_are_wrong_ones_first_then_classes_in_turn():
     assert len(choose_rows(samples, 40, seed=1)) == 40
 
 
-def test_levels_rise_evenly_to_the_top_of_the_scale():
-    densities = np.array([[[0.0, 3.0], [6.0, 60.0]], [[np.nan, 1.0], [1.0, 1.0]]], np.float16)
+def test_levels_rise_with_the_root_of_the_density_to_four_times_the_top_of_the_scale():
+    densities = np.array([[[0.0, 6.0], [24.0, 60.0]], [[np.nan, 1.0], [1.0, 1.0]]], np.float16)
     levels = quantise(densities, 6.0)
     assert levels[0].tolist() == [[0, TOP // 2], [TOP, TOP]]
     assert (levels[1] == UNDEFINED).all()
