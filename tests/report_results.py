@@ -105,7 +105,8 @@ def judge(seed):
     generator = np.random.default_rng(seed)
     values = {name: {measure: generator.uniform(0, 1, 16) for measure in MEASURES}
               for name in (*MAP_IDS, "random", "center")}  # fmt: skip
-    return judge_maps(values, MAP_IDS, max_head_similarity=0.9, num_resamples=200, confidence=0.95, seed=1)
+    settings = {"max_head_similarity": 0.9, "num_resamples": 200, "confidence": 0.95, "seed": 1}
+    return judge_maps(values, MAP_IDS, groups=[str(number) for number in range(16)], **settings)
 
 
 def load_photo(row_id: str) -> np.ndarray:

@@ -21,7 +21,7 @@ def random_maps(row_ids: Sequence[str], grid_size: tuple[int, int]) -> FloatArra
         (B, P), 0 to 1.
     """
     num_patches = grid_size[0] * grid_size[1]
-    return np.stack([np.random.default_rng(_seed(row_id)).random(num_patches) for row_id in row_ids])
+    return np.stack([np.random.default_rng(seed_of(row_id)).random(num_patches) for row_id in row_ids])
 
 
 def center_maps(row_ids: Sequence[str], grid_size: tuple[int, int]) -> FloatArray:
@@ -38,5 +38,6 @@ def center_maps(row_ids: Sequence[str], grid_size: tuple[int, int]) -> FloatArra
     return np.tile(np.outer(rows, columns).reshape(1, -1), (len(row_ids), 1))
 
 
-def _seed(row_id: str) -> int:
+def seed_of(row_id: str) -> int:
+    """A seed that belongs to the row, on every machine."""
     return int.from_bytes(hashlib.sha256(row_id.encode("utf-8", "surrogatepass")).digest()[:8])

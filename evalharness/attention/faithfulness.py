@@ -14,7 +14,7 @@ BASELINES = ("mean", "blur")
 BLUR_SIGMA = 0.1
 
 
-def rank_patches(density: FloatArray, seed: int) -> IntArray:
+def rank_patches(density: FloatArray, seed: int | Sequence[int]) -> IntArray:
     """Patches from the highest density to the lowest; equal ones in a seeded random order.
 
     Args:

@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from evalharness.records import FloatArray, Interval
 from evalharness.statistics import paired_bootstrap
 
+BoolArray = npt.NDArray[np.bool_]
 MEASURES: Mapping[str, bool | None] = {
     "deletion_mean": False,
     "deletion_blur": False,
@@ -21,6 +23,8 @@ MEASURES: Mapping[str, bool | None] = {
 }
 """Every measure and whether higher is better. `faithfulness` is insertion minus deletion, mean of both baselines."""
 RIVALS = ("random", "center")
+MIN_IMAGES = 10
+"""With fewer images, or groups of images, that have the map, nothing is said of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,8 @@ class MapTrust:
 
     map_id: str
     num_images: int
+    num_units: int
+    """Images, or groups of images, for which faithfulness is defined."""
     measures: Mapping[str, Interval]
     """By name in `MEASURES`; NaN where no image defines it."""
     leads: Mapping[str, Interval]
@@ -43,8 +49,8 @@ class MapTrust:
 
     @property
     def is_trusted(self) -> bool:
-        """Beats both rivals, and notices the head."""
-        return self.notices_head and all(self.beats(rival) for rival in RIVALS)
+        """Beats both rivals, and notices the head, on enough images."""
+        return self.num_units >= MIN_IMAGES and self.notices_head and all(self.beats(rival) for rival in RIVALS)
 
     def beats(self, rival: str) -> bool:
         """Whether the paired interval of the lead lies above 0."""
@@ -55,6 +61,8 @@ class MapTrust:
         """A plain sentence."""
         if self.map_id in RIVALS:
             return "a yardstick, blind to the model"
+        if self.num_units < MIN_IMAGES:
+            return f"cannot tell: {self.num_units} images that differ have this map, and it takes {MIN_IMAGES}"
         parts = [f"{'beats' if self.beats(rival) else 'does not beat'} {rival}" for rival in RIVALS]
         parts.append(self._on_the_head)
         return ("believe it: " if self.is_trusted else "do not rely on it: ") + ", ".join(parts)
@@ -72,6 +80,7 @@ def judge_maps(
     values: Mapping[str, Mapping[str, FloatArray]],
     map_ids: Sequence[str],
     *,
+    groups: Sequence[str],
     max_head_similarity: float,
     num_resamples: int,
     confidence: float,
@@ -82,6 +91,7 @@ def judge_maps(
     Args:
         values: By map id and measure, (images,); NaN where an image does not define it. Has `random` and `center`.
         map_ids: The maps to judge, in this order.
+        groups: What the bootstrap draws together, per image.
         max_head_similarity: A map notices the head if the interval of its rank correlation with the map under a
             randomised head lies below this, and is blind to it if the interval lies at or above it.
         num_resamples: Of the bootstrap over images.
@@ -90,11 +100,19 @@ def judge_maps(
     """
 
     def interval(differences: FloatArray) -> Interval:
-        defined = differences[np.isfinite(differences)]
-        if not len(defined):
-            return Interval(np.nan, np.nan, np.nan, len(differences))
-        found = paired_bootstrap(defined, num_resamples=num_resamples, confidence=confidence, seed=seed)
-        return Interval(found.value, found.ci_low, found.ci_high, len(differences) - len(defined))
+        is_defined = np.isfinite(differences)
+        if not is_defined.any():
+            return Interval(np.nan, np.nan, np.nan)
+        return paired_bootstrap(
+            differences[is_defined],
+            groups=groups_of(is_defined),
+            num_resamples=num_resamples,
+            confidence=confidence,
+            seed=seed,
+        )
+
+    def groups_of(is_kept: BoolArray) -> list[str]:
+        return [group for group, kept in zip(groups, is_kept, strict=True) if kept]
 
     judged = []
     for map_id in map_ids:
@@ -105,5 +123,6 @@ def judge_maps(
             for rival in RIVALS
             if rival != map_id
         }
-        judged.append(MapTrust(map_id, len(own["saco"]), measures, leads, max_head_similarity))
+        num_units = len(set(groups_of(np.isfinite(own["faithfulness"]))))
+        judged.append(MapTrust(map_id, len(groups), num_units, measures, leads, max_head_similarity))
     return tuple(judged)

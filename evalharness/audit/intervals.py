@@ -9,6 +9,8 @@ import numpy.typing as npt
 from evalharness.records import FloatArray, Interval
 from evalharness.statistics import paired_bootstrap, percentile_interval, resample_counts, resampling_units
 
+MIN_UNITS = 5
+"""Images, or groups of images, below which an interval would say nothing: its ends are NaN then."""
 UNDEFINED = Interval(float("nan"), float("nan"), float("nan"))
 
 
@@ -27,6 +29,8 @@ DEFAULT_RESAMPLING = Resampling()
 def mean_interval(values: FloatArray, groups: Sequence[str] | None, resampling: Resampling) -> Interval:
     """The mean of what is not NaN, with its percentile bootstrap interval; NaN if nothing is left.
 
+    The ends are NaN with fewer than `MIN_UNITS` images or groups.
+
     Args:
         values: One number per image, shape (images,).
         groups: What is drawn together, per image; without it, every image for itself.
@@ -35,9 +39,12 @@ def mean_interval(values: FloatArray, groups: Sequence[str] | None, resampling: 
     kept = ~np.isnan(values)
     if not kept.any():
         return UNDEFINED
+    chosen = _select(groups, kept)
+    if _num_units(chosen, int(kept.sum())) < MIN_UNITS:
+        return Interval(float(values[kept].mean()), float("nan"), float("nan"))
     return paired_bootstrap(
         values[kept],
-        groups=_select(groups, kept),
+        groups=chosen,
         num_resamples=resampling.num_resamples,
         confidence=resampling.confidence,
         seed=resampling.seed,
@@ -49,6 +56,8 @@ def ratio_interval(
 ) -> Interval:
     """The ratio of two means over the same images, with its percentile bootstrap interval; never a mean of ratios.
 
+    The ends are NaN with fewer than `MIN_UNITS` images or groups.
+
     Args:
         numerators: One number per image, shape (images,); an image that lacks either number is left out.
         denominators: Same shape.
@@ -59,7 +68,10 @@ def ratio_interval(
     if not kept.any() or denominators[kept].sum() == 0:
         return UNDEFINED
     tops, bottoms = numerators[kept], denominators[kept]
-    units = resampling_units(_select(groups, kept), len(tops))
+    chosen = _select(groups, kept)
+    if _num_units(chosen, len(tops)) < MIN_UNITS:
+        return Interval(float(tops.sum() / bottoms.sum()), float("nan"), float("nan"))
+    units = resampling_units(chosen, len(tops))
     chunks = resample_counts(units, num_resamples=resampling.num_resamples, seed=resampling.seed)
     sums = np.concatenate([counts @ np.stack([tops, bottoms], axis=1) for counts in chunks])
     ratios = np.divide(sums[:, 0], sums[:, 1], out=np.full(len(sums), np.nan), where=sums[:, 1] != 0)
@@ -71,6 +83,10 @@ def resampled_means(values: FloatArray, groups: Sequence[str] | None, resampling
     units = resampling_units(groups, len(values))
     chunks = resample_counts(units, num_resamples=resampling.num_resamples, seed=resampling.seed)
     return np.concatenate([counts @ values / counts.sum(axis=1) for counts in chunks])
+
+
+def _num_units(groups: Sequence[str] | None, num_images: int) -> int:
+    return num_images if groups is None else len(set(groups))
 
 
 def _select(groups: Sequence[str] | None, kept: npt.NDArray[np.bool_]) -> list[str] | None:

@@ -12,6 +12,9 @@ from evalharness.statistics import holm, percentile_interval, resampling_units, 
 MIN_IMAGES = 10
 SIGNIFICANCE_LEVEL = 0.05
 MAX_NAMED_CELLS = 3
+PERMUTATIONS_PER_CELL = 100
+"""Sign patterns that a test tries at least, for each tested cell: the smallest p-value they can give is to stay below
+`SIGNIFICANCE_LEVEL` after Holm's correction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +99,14 @@ def pull_matrix(
         evidence: One per category.
         class_names: In the order of the outputs.
         resampling: How intervals are drawn; its seed is that of the tests too.
-        num_permutations: The most sign patterns a test tries.
+        num_permutations: The most sign patterns a test tries; `PERMUTATIONS_PER_CELL` a cell if that is more.
 
     Returns:
         By category, then class, in the order given.
     """
     cells: list[PullCell] = []
     raw_p_values: dict[int, float] = {}
+    num_patterns = max(num_permutations, PERMUTATIONS_PER_CELL * len(evidence) * len(class_names))
     for found in evidence:
         for index, class_name in enumerate(class_names):
             gains, groups = _others(found, index)
@@ -111,7 +115,7 @@ def pull_matrix(
                 raw_p_values[len(cells)] = sign_flip_p_value(
                     # Images of one group keep one sign.
                     np.bincount(units, weights=gains).astype(np.float64),
-                    num_permutations=num_permutations,
+                    num_permutations=num_patterns,
                     seed=resampling.seed,
                 )
             own = found.gains[found.labels == index, index]

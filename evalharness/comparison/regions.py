@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from evalharness.audit import UNDETERMINED, Resampling
-from evalharness.audit.intervals import mean_interval
+from evalharness.audit.intervals import MIN_UNITS, mean_interval
 from evalharness.comparison.pairs import Difference
 from evalharness.records import FloatArray, Interval
 from evalharness.statistics import percentile_interval, resample_counts, resampling_units
@@ -27,8 +27,11 @@ class RegionChange:
     category: str
     role: str
     num_images: int
+    """That hold the category in both."""
     measures: Mapping[str, Difference]
     """By name: `share`, `lift`, `uses`, `relies`, `flip`, `delta_prob`."""
+    num_judged: Mapping[str, int]
+    """For how many images both have the number, by the same names but `lift`."""
 
 
 def compare_regions(
@@ -63,6 +66,7 @@ def compare_regions(
                 role=str(rows["role_before"].iloc[0]),
                 num_images=len(rows),
                 measures=_measure(rows, [groups[row_id] for row_id in rows["row_id"]], resampling),
+                num_judged=_count_judged(rows),
             )
             for category, rows in of_map.groupby("category", sort=True)
         ]
@@ -74,6 +78,11 @@ def _measure(rows: pd.DataFrame, groups: Sequence[str], resampling: Resampling) 
     measures = {name: _mean_difference(before[name], after[name], groups, resampling) for name in MEASURES}
     lift = _lift_difference(before, after, groups, resampling)
     return {"share": measures.pop("share"), "lift": lift, **measures}
+
+
+def _count_judged(rows: pd.DataFrame) -> dict[str, int]:
+    before, after = (_values(rows, ending) for ending in ("_before", "_after"))
+    return {name: int((~np.isnan(before[name] + after[name])).sum()) for name in MEASURES}
 
 
 def _values(rows: pd.DataFrame, ending: str) -> dict[str, FloatArray]:
@@ -109,6 +118,8 @@ def _lift_difference(
     old, new = _quotient(sums[:, 0], sums[:, 1]), _quotient(sums[:, 2], sums[:, 3])
     totals = columns.sum(axis=0)
     reference, value = (float(_quotient(totals[i : i + 1], totals[i + 1 : i + 2])[0]) for i in (0, 2))
+    if units.max() + 1 < MIN_UNITS:
+        return Difference(reference, value, Interval(value - reference, np.nan, np.nan))
     return Difference(reference, value, percentile_interval(value - reference, new - old, resampling.confidence))
 
 

@@ -30,17 +30,17 @@ def describe_region(change: RegionChange, reference: str) -> str | None:
     if change.role != "distractor":
         return None
     parts = []
-    share, relies = change.measures["share"], change.measures["relies"]
-    for measure, words in ((share, "of its attention on"), (relies, "of its verdicts relying on")):
+    for name, words in (("share", "of its attention on"), ("relies", "of its verdicts relying on")):
+        measure = change.measures[name]
         if _excludes_zero(measure):
             direction = "more" if measure.difference.value > 0 else "less"
             parts.append(
                 f"{direction} {words} {change.category} ({measure.value:.1%} against {measure.reference:.1%}, "
-                f"difference {_points(measure)})"
+                f"difference {_points(measure)}, {change.num_judged[name]} images)"
             )
     if not parts:
         return None
-    return f"{change.name} has {' and '.join(parts)} than {reference}, on {change.num_images} images ({change.map_id})."
+    return f"{change.name} has {' and '.join(parts)} than {reference} ({change.map_id})."
 
 
 def describe_maps(similarities: Sequence[MapSimilarity]) -> list[str]:

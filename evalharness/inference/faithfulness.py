@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import softmax
 
+from evalharness.attention.baselines import seed_of
 from evalharness.attention.faithfulness import (
     BASELINES,
     area_under_curve,
@@ -23,6 +24,8 @@ from evalharness.inference.forward import ForwardPass
 from evalharness.records import FloatArray, IntArray, UInt8Array
 
 BRIGHTER = 1.1
+TIES = 1
+"""Tells the seed of equal patches' order from that of the `random` map of the same row."""
 FIXED_TARGET = "true"
 """The target that names a class by image: here the class of the verdict, held fixed under every perturbation."""
 
@@ -93,7 +96,7 @@ def measure_faithfulness(
                 fillings = [baseline_image(image, baseline) for baseline in BASELINES]
                 densities = {map_id: maps[map_id][index] for map_id in map_ids}
                 rows = _perturb(
-                    forward, image, fillings, densities,
+                    forward, image, fillings, densities, row_id=row_id,
                     num_steps=num_steps, verdict=verdicts[index], probs=probs[index],
                 )  # fmt: skip
                 for map_id, (measures, curves) in rows.items():
@@ -141,13 +144,15 @@ def _perturb(
     fillings: Sequence[UInt8Array],
     densities: dict[str, FloatArray],
     *,
+    row_id: str,
     num_steps: int,
     verdict: int,
     probs: FloatArray,
 ) -> dict[str, tuple[dict[str, float], dict[str, FloatArray]]]:
     """Measures and curves of one image, by map id."""
     grid_size = forward.model.grid_size
-    orders = {map_id: rank_patches(density.ravel(), seed=0) for map_id, density in densities.items()}
+    seed = (seed_of(row_id), TIES)
+    orders = {map_id: rank_patches(density.ravel(), seed) for map_id, density in densities.items()}
     found = {}
     for map_id, order in orders.items():
         if not np.isfinite(densities[map_id]).all():

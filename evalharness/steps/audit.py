@@ -143,17 +143,23 @@ def _gather(inputs: Inputs, samples: Sequence[Sample], erased: pd.DataFrame, log
             name, inputs.required_annotations.roles[name], parts["coverage"], parts["ignored"], parts["controls"]
         )
         effects = measure_effects(logits[parts["position"]], parts["erased_logits"], parts["control_logits"])
-        gains = _gains(samples, position_of, logits, parts)
+        names_clean_rows = inputs.config.dataset.clean_column is not None
+        gains = _gains(samples, position_of, logits, parts, names_clean_rows=names_clean_rows)
         categories.append(_Category(parts["position"].tolist(), on_grid, effects, gains))
     return categories
 
 
 def _gains(
-    samples: Sequence[Sample], position_of: Mapping[str, int], logits: FloatArray, parts: Mapping[str, FloatArray]
+    samples: Sequence[Sample],
+    position_of: Mapping[str, int],
+    logits: FloatArray,
+    parts: Mapping[str, FloatArray],
+    *,
+    names_clean_rows: bool,
 ) -> FloatArray:
-    """What the region adds to each class: against the same scene without it where there is one, else by erasing it."""
+    """What the region adds to each class: against the same scene without it if the CSV names it, else by erasing."""
     cleans = [position_of.get(samples[position].clean_row_id) for position in parts["position"]]
-    if all(clean is None for clean in cleans):
+    if not names_clean_rows:
         return erasure_gains(softmax(parts["erased_logits"], axis=-1), softmax(parts["control_logits"], axis=-1))
     probs = softmax(logits, axis=-1)
     missing = np.full(probs.shape[1], np.nan)
@@ -168,7 +174,9 @@ def _on_grid(inputs: Inputs, regions: ImageRegions, row: Mapping[Any, Any]) -> d
     pixels = regions.coverage[row["category"]]
     controls = np.full((num_controls, rows, columns), np.nan)
     for index, (down, right) in enumerate(np.reshape(np.asarray(row["offsets"], int), (-1, 2))):
-        controls[index] = grid_coverage(translate(pixels, (int(down), int(right))), (rows, columns))
+        moved = translate(pixels, (int(down), int(right)))
+        # As of the region itself, what is ignored is no part of it.
+        controls[index] = grid_coverage(moved * (1 - regions.ignored), (rows, columns))
     return {
         "coverage": grid_coverage(pixels, (rows, columns)),
         "ignored": grid_coverage(regions.ignored, (rows, columns)),

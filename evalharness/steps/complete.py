@@ -164,6 +164,7 @@ def plain_findings(findings: Findings) -> dict[str, Any]:
             {
                 "map_id": entry.map_id,
                 "num_images": entry.num_images,
+                "num_units": entry.num_units,
                 "measures": _plain(entry.measures),
                 "leads": _plain(entry.leads),
                 "notices_head": entry.notices_head,

@@ -14,6 +14,9 @@ from evalharness.console import progress_bar, tell_cost
 from evalharness.records import Sample, UInt8Array
 from evalharness.steps.inputs import Inputs, timed
 
+VERSION = 2
+"""Of the stored logits."""
+
 
 @dataclass(frozen=True)
 class RegionPlan:
@@ -43,6 +46,7 @@ def erasure_key(inputs: Inputs) -> dict[str, Any]:
     """What the erased logits depend on."""
     annotations, audit = inputs.required_annotations, inputs.config.audit
     return {
+        "version": VERSION,
         "fingerprint": inputs.fingerprint,
         "annotations": annotations.digest,
         "roles": dict(annotations.roles),
@@ -66,7 +70,7 @@ def plan_regions(sample: Sample, regions: ImageRegions, inputs: Inputs) -> list[
             category,
             plan_erasure(
                 coverage,
-                occupied,
+                occupied | (coverage > 0),  # a control that overlaps the region would be compared with itself
                 row_id=sample.row_id,
                 category=category,
                 photo_pixels=regions.photo_pixels,

@@ -18,6 +18,8 @@ from evalharness.report import select_logged
 from evalharness.steps.inputs import Inputs, timed
 
 IMAGES_AT_ONCE = 8
+VERSION = 2
+"""Of the stored table's numbers."""
 
 
 def examine_maps(inputs: Inputs, samples: Sequence[Sample], stages: results.Stages) -> tuple[MapTrust, ...]:
@@ -33,7 +35,12 @@ def examine_maps(inputs: Inputs, samples: Sequence[Sample], stages: results.Stag
         return ()
     specs = _measured_specs(inputs.specs)
     settings = config.model_dump(exclude={"max_head_similarity"})
-    key = {"fingerprint": inputs.fingerprint, "settings": settings, "maps": [spec.map_id for spec in specs]}
+    key = {
+        "version": VERSION,
+        "fingerprint": inputs.fingerprint,
+        "settings": settings,
+        "maps": [spec.map_id for spec in specs],
+    }
     table = stages.read("faithfulness", key)
     if table is None:
         with timed("faithfulness", inputs.durations_s):
@@ -43,9 +50,11 @@ def examine_maps(inputs: Inputs, samples: Sequence[Sample], stages: results.Stag
         str(map_id): {name: rows[name].to_numpy(np.float64) for name in MEASURES}
         for map_id, rows in table.groupby("map_id", sort=False)
     }
+    group_of = {sample.row_id: sample.group for sample in samples}
     return judge_maps(
         values,
         [spec.map_id for spec in specs],
+        groups=[group_of[row_id] for row_id in table["row_id"].drop_duplicates()],
         max_head_similarity=config.max_head_similarity,
         num_resamples=inputs.config.bootstrap.num_resamples,
         confidence=inputs.config.bootstrap.confidence,

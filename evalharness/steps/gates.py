@@ -1,5 +1,6 @@
 """Gates: what the user wants to hold, or the command ends with exit code 3."""
 
+import math
 from collections.abc import Sequence
 
 import pandas as pd
@@ -16,7 +17,7 @@ MAX_ROWS = 5
 def broken_gates(
     config: GateConfig, trust: Sequence[MapTrust], regions: RegionAudit | None, stress: StressTest | None = None
 ) -> tuple[str, ...]:
-    """A sentence for each gate that does not hold, with the rows that broke it.
+    """A sentence for each gate that does not hold, with the rows that broke it; what is not known does not hold.
 
     Args:
         config: The `gate` section.
@@ -42,6 +43,13 @@ def _broken_by(config: GateConfig, entry: CategoryAudit, table: pd.DataFrame) ->
     rows = table[(table["map_id"] == entry.map_id) & (table["category"] == entry.category)]
     broken = []
     lift, relies = entry.looks.lift.value, entry.quadrants["relies"].interval.value
+    for gate, value in (("max_distractor_lift", lift), ("max_relies_rate", relies)):
+        if getattr(config, gate) is not None and math.isnan(value):
+            broken.append(
+                f"gate.{gate}: not known of {entry.category} ({entry.map_id}): too few of its {entry.num_images} "
+                f"images can tell ({entry.num_without_control} have no control). Annotate more, or give it the role "
+                "ignore (audit.roles)"
+            )
     if config.max_distractor_lift is not None and lift > config.max_distractor_lift:
         worst = rows.sort_values("lift", ascending=False)
         broken.append(

@@ -267,8 +267,12 @@ def summarise_category(category: str, rows: pd.DataFrame, resampling: Resampling
     """
     groups = rows["group"].tolist()
     columns = ("flip", "hidden_flip", "share", "clean_share", "area", "delta_prob")
-    means = {name: mean_interval(rows[name].to_numpy(np.float64), groups, resampling) for name in columns}
-    share, area = (rows[name].to_numpy(np.float64) for name in ("share", "area"))
+    values = {name: rows[name].to_numpy(np.float64) for name in columns}
+    has_map = ~np.isnan(values["share"])
+    if has_map.any():
+        # Share and area stand side by side: they are of the same photos.
+        values["area"] = np.where(has_map, values["area"], np.nan)
+    means = {name: mean_interval(values[name], groups, resampling) for name in columns}
     return StressedCategory(
         category=category,
         num_images=len(rows),
@@ -278,7 +282,7 @@ def summarise_category(category: str, rows: pd.DataFrame, resampling: Resampling
         share=means["share"],
         clean_share=means["clean_share"],
         area=means["area"],
-        lift=ratio_interval(share, area, groups, resampling),
+        lift=ratio_interval(values["share"], values["area"], groups, resampling),
         delta_prob=means["delta_prob"],
     )
 

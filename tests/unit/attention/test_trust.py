@@ -10,6 +10,7 @@ from evalharness.config.schema import GateConfig
 from evalharness.steps.gates import broken_gates
 
 NUM_IMAGES = 30
+ROW_IDS = [str(number) for number in range(NUM_IMAGES)]
 NOISE = np.random.default_rng(8).normal(0, 0.02, NUM_IMAGES)
 
 
@@ -21,10 +22,10 @@ def measures(faithfulness, head_similarity):
     return {**values, "faithfulness": faithfulness, "head_similarity": head_similarity + np.zeros(NUM_IMAGES)}
 
 
-def judge(**maps):
+def judge(groups=ROW_IDS, **maps):
     values = {"random": measures(0.0, 1.0), "center": measures(0.2, 1.0), **maps}
     judged = judge_maps(
-        values, [*maps, *RIVALS], max_head_similarity=0.9, num_resamples=500, confidence=0.95, seed=1
+        values, [*maps, *RIVALS], groups=groups, max_head_similarity=0.9, num_resamples=500, confidence=0.95, seed=1
     )  # fmt: skip
     return {entry.map_id: entry for entry in judged}
 
@@ -83,13 +84,40 @@ def test_images_without_a_map_are_left_out_and_counted():
     faithfulness[:5] = np.nan
     entry = judge(some=measures(faithfulness, 0.3))["some"]
     assert entry.measures["faithfulness"].value == pytest.approx(faithfulness[5:].mean())
-    assert (entry.measures["faithfulness"].num_undefined, entry.leads["random"].num_undefined) == (5, 5)
+    assert (entry.num_images, entry.num_units) == (NUM_IMAGES, NUM_IMAGES - 5)
+    assert entry.is_trusted
 
 
 def test_a_map_that_no_image_has_beats_nothing():
     entry = judge(none=measures(np.full(NUM_IMAGES, np.nan), math.nan))["none"]
     assert math.isnan(entry.measures["faithfulness"].value)
-    assert entry.verdict.startswith("do not rely on it: does not beat random, does not beat center")
+    assert not any(entry.beats(rival) for rival in RIVALS)
+    assert entry.verdict == "cannot tell: 0 images that differ have this map, and it takes 10"
+    assert not entry.is_trusted
+
+
+def test_a_few_images_say_nothing_however_good_the_map():
+    faithfulness = np.where(np.arange(NUM_IMAGES) < 9, 0.9, np.nan)
+    entry = judge(few=measures(faithfulness, 0.1))["few"]
+    assert not entry.is_trusted
+    assert entry.verdict.startswith("cannot tell: 9 images")
+
+
+def test_images_of_one_scene_are_drawn_together():
+    """Ten scenes of three alike images: as wide as ten images, and not as thirty."""
+    scenes = np.random.default_rng(3).normal(0.05, 0.1, 10)
+    own = {"random": measures(np.zeros(NUM_IMAGES), 1.0), "map": measures(np.repeat(scenes, 3), 0.3)}
+    groups = [f"scene {index // 3}" for index in range(NUM_IMAGES)]
+    apart, together = judge(**own)["map"], judge(groups, **own)["map"]
+    maps = {**own, "center": own["random"]}
+    few = judge_maps(
+        {name: {key: values[::3] for key, values in each.items()} for name, each in maps.items()},
+        ["map"], groups=groups[::3], max_head_similarity=0.9, num_resamples=500, confidence=0.95, seed=1,
+    )[0]  # fmt: skip
+    lead = together.leads["random"]
+    assert (lead.ci_low, lead.ci_high) == pytest.approx((few.leads["random"].ci_low, few.leads["random"].ci_high))
+    assert lead.ci_low < apart.leads["random"].ci_low - 0.01
+    assert together.num_units == 10
 
 
 def test_the_gate_is_on_the_first_map():

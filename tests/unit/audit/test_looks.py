@@ -104,9 +104,10 @@ def test_aggregate_lift_is_a_ratio_of_means():
     looks = measure_looks(maps, coverage)
     np.testing.assert_allclose(looks.share, [0.25, 0.25])
     np.testing.assert_allclose(looks.lift, [25, 0.5])
-    summary = summarise_looks(looks)
-    assert summary.lift.value == pytest.approx(0.25 / 0.255)
-    assert (summary.lift.ci_low, summary.lift.ci_high) == (pytest.approx(0.5), pytest.approx(25))
+    lift = summarise_looks(measure_looks(np.tile(maps, (3, 1, 1)), np.tile(coverage, (3, 1, 1)))).lift
+    assert lift.value == pytest.approx(0.25 / 0.255)
+    # One of six drawn may lack either image, so the ends are near those of one kind alone.
+    assert 0.5 <= lift.ci_low < lift.value < lift.ci_high <= 25
 
 
 def test_summary_leaves_out_what_is_not_defined():

@@ -74,6 +74,19 @@ def test_p_values_are_corrected_over_the_tested_cells():
     assert cells[0].pull_own == 0
 
 
+def test_many_cells_leave_a_true_pull_significant():
+    """Six hundred tests: ten thousand sign patterns could give no p-value below 0.05 after the correction."""
+    gains = np.zeros((14, 10))
+    gains[:, 3] = 0.4
+    nothing = PullEvidence("none", np.full(14, 9), np.zeros((14, 10)))
+    found = [PullEvidence("dog", np.full(14, 9), gains), *[nothing] * 65]
+    cells = pull_matrix(found, [f"class {number}" for number in range(10)])
+    # All of 2^14 sign patterns are tried: one has a mean as high. In 66 x 9 cells there are images of other classes.
+    assert cells[3].p_value == pytest.approx(66 * 9 / 2**14)
+    assert cells[3].is_significant
+    assert rank_cells(cells) == (cells[3],)
+
+
 def test_images_of_one_group_count_once_in_the_test():
     gains = np.full((12, 3), 0.1)
     groups = [f"scene {index // 3}" for index in range(12)]

@@ -53,6 +53,17 @@ def test_images_without_a_control_say_nothing_of_relying():
     (change,) = compare(table([0.1] * 4, uses=[1, 1, np.nan, 0]), table([0.1] * 4, uses=[0, 1, 1, 0]))
     relies = change.measures["relies"]
     assert (relies.reference, relies.value) == pytest.approx((2 / 3, 1 / 3))
+    assert (change.num_images, change.num_judged["relies"], change.num_judged["share"]) == (4, 3, 4)
+
+
+def test_a_few_images_have_no_interval_and_no_sentence():
+    before, after = table([0.4] * 4, uses=[1] * 4), table([0.1] * 4, uses=[0] * 4)
+    (change,) = compare(before, after)
+    for measure in change.measures.values():
+        assert np.isnan([measure.difference.ci_low, measure.difference.ci_high]).all()
+    assert change.measures["share"].difference.value == pytest.approx(-0.3)
+    assert change.measures["lift"].difference.value == pytest.approx(-0.3 / 0.25)
+    assert describe_region(change, "first") is None
 
 
 def test_the_sentence_names_what_changed_and_only_that():
@@ -61,6 +72,7 @@ def test_the_sentence_names_what_changed_and_only_that():
     sentence = describe_region(change, "first")
     assert "second has less of its attention on dog" in sentence
     assert "less of its verdicts relying on dog (0.0% against 100.0%" in sentence
+    assert sentence.count("30 images") == 2
     (same,) = compare(before, before)
     assert describe_region(same, "first") is None
     (flower,) = compare(table([0.4] * 9, role="object"), table([0.1] * 9, role="object"))

@@ -227,6 +227,24 @@ def test_the_printed_number_of_forward_passes_is_the_real_one(measured):
     assert int(re.search(r"(\d+) forward passes", line)[1]) == num_passed - 2 * 2
 
 
+def test_equal_patches_are_ordered_by_the_row_for_all_maps_alike(model, forward, images, monkeypatch):
+    """An order shared by all rows would repeat one accident in every image."""
+    call = type(forward).__call__
+
+    def flatten(self, *batch):
+        output = call(self, *batch)
+        for map_id in ("rollout", "grad_cam.true"):
+            output.densities[map_id][:] = 1
+        return output
+
+    monkeypatch.setattr(type(forward), "__call__", flatten)
+    with not_compiled():
+        rows = measure(model, forward, np.stack([images[0]] * NUM_IMAGES))
+    found = [rows[row_id, "rollout"].measures["faithfulness"] for row_id in ROW_IDS]
+    assert len(set(found)) == NUM_IMAGES
+    assert found == [rows[row_id, "grad_cam.true"].measures["faithfulness"] for row_id in ROW_IDS]
+
+
 def test_a_map_that_is_not_there_is_measured_as_nothing(model, forward, images, monkeypatch):
     """grad_cam can be zero everywhere, and is NaN then."""
     call = type(forward).__call__

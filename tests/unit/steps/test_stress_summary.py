@@ -36,7 +36,8 @@ def test_means_leave_out_what_is_not_defined_and_lift_is_a_ratio_of_means():
     entry = dog()
     assert (entry.num_images, entry.flips.value, entry.hidden_flips.value) == (4, 0.75, 0.25)
     assert entry.share.value == pytest.approx(0.3)
-    # 0.9 / 0.4 over the three images that have a share.
+    # 0.9 / 0.4 over the three images that have a share; the area beside it is of the same three.
+    assert entry.area.value == pytest.approx(0.4 / 3)
     assert entry.lift.value == pytest.approx(2.25)
     assert entry.delta_prob.value == pytest.approx(0.35)
     assert list(entry.flips_to.items()) == [("roses", 2), ("tulips", 1)]
