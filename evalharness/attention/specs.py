@@ -10,7 +10,9 @@ from evalharness.records import MapSpec
 from evalharness.slugs import slug
 
 TARGETS = ("predicted", "true", "contrast")
-MAP_ID = re.compile(r"[A-Za-z0-9_.-]+")
+MAP_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,79}")
+TAKEN_ENDINGS = (".sum", ".signed")
+"""Of files that are stored beside a map's own."""
 
 
 def map_specs(config: AttentionConfig, classes: Sequence[str]) -> tuple[MapSpec, ...]:
@@ -98,7 +100,14 @@ def _map_id(entry: MapConfig, target: str, classes: Sequence[str], *, is_default
         if not MAP_ID.fullmatch(entry.name):
             raise ConfigError(
                 "map name cannot be a file name",
-                expected="letters, digits, _ . -",
+                expected="at most 80 letters, digits, _ . -, the first no dot",
+                got=entry.name,
+                where="attention.methods",
+            )
+        if entry.name.endswith(TAKEN_ENDINGS) or (entry.name in METHODS and entry.name != entry.method):
+            raise ConfigError(
+                f"map name of {entry.method} is taken",
+                expected=f"no other method's name, and not ending in {' or '.join(TAKEN_ENDINGS)}",
                 got=entry.name,
                 where="attention.methods",
             )

@@ -114,12 +114,13 @@ def align_probs(run: ComparedRun, positions: IntArray, classes: Sequence[str]) -
 
 
 def _unlike_rows(first: ComparedRun, run: ComparedRun) -> list[str]:
-    """Rows, labels and image digests in which two runs differ; skipped rows count as rows."""
+    """Rows, labels and image digests in which two runs differ; a row that one skipped need not be in the other."""
     between = f"{first.name} and {run.name}"
     faults = []
-    wanted, other = ({*each.row_ids, *each.skipped} for each in (first, run))
-    if wanted != other:
-        only_first, only_other = sorted(wanted - other), sorted(other - wanted)
+    only_first, only_other = (
+        sorted(set(own.row_ids) - {*other.row_ids, *other.skipped}) for own, other in ((first, run), (run, first))
+    )
+    if only_first or only_other:
         faults.append(
             f"row ids: {len(only_first)} only in {first.name}{_examples(only_first)}, "
             f"{len(only_other)} only in {run.name}{_examples(only_other)}"

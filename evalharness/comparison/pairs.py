@@ -109,6 +109,8 @@ def compare_predictions(
     resampled = _resample(predictions, units, resampling)
     counted = [tuple(map(len, flips(predictions[reference], predictions[name]))) for name in others]
     p_values = [mcnemar_exact(broken, fixed) for broken, fixed in counted]
+    # The level that the first step of Holm's correction asks of each.
+    alpha = (1 - resampling.confidence) / max(1, len(others))
     pairs = []
     for name, (broken, fixed), p_value, p_holm in zip(others, counted, p_values, holm(p_values), strict=True):
         before, after = predictions[reference], predictions[name]
@@ -127,7 +129,9 @@ def compare_predictions(
                 p_value=p_value,
                 p_holm=float(p_holm),
                 outcome="cannot tell",
-                num_images_to_tell=num_images_to_tell((broken + fixed) / len(after.labels), min_difference),
+                num_images_to_tell=num_images_to_tell(
+                    (broken + fixed) / len(after.labels), min_difference, alpha=alpha
+                ),
                 min_difference=min_difference,
                 max_probability_change=float(np.abs(before.probs - after.probs).max()),
             )

@@ -1,12 +1,11 @@
 """The model's sizes and digests, stored so that a finished prediction can be scored again without the model."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from evalharness.records import VisionTransformer
-from evalharness.results.manifest import write_json
+from evalharness.results.manifest import read_json, write_json
 
 FACTS = "model.json"
 
@@ -30,8 +29,9 @@ def read_facts(folder: Path, fingerprint: str) -> dict[str, Any] | None:
     path = folder / FACTS
     if not path.is_file():
         return None
-    stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return stored["facts"] if stored["fingerprint"] == fingerprint else None
+    stored = read_json(path)
+    facts: dict[str, Any] | None = stored["facts"] if stored["fingerprint"] == fingerprint else None
+    return facts
 
 
 def write_facts(folder: Path, fingerprint: str, facts: Mapping[str, Any]) -> None:

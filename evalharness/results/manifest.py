@@ -13,9 +13,13 @@ SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 
 
+SAMPLES = "samples.parquet"
+REWRITE = "Delete that file and repeat the evaluation: finished rows are kept"
+
+
 def is_complete(folder: Path) -> bool:
     """Whether the folder holds a finished evaluation."""
-    return (folder / MANIFEST).is_file()
+    return (folder / MANIFEST).is_file() and (folder / SAMPLES).is_file()
 
 
 def holds_results(folder: Path, fingerprint: str, request: str) -> bool:
@@ -30,7 +34,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """Reads the manifest of a finished evaluation.
 
     Raises:
-        ResultsError: The folder is missing, unfinished, or of another schema.
+        ResultsError: The folder is missing, unfinished, damaged, of another schema, or holds a comparison.
     """
     path = folder / MANIFEST
     if not path.is_file():
@@ -42,7 +46,15 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             where=folder,
             fix="Repeat the evaluation with the same settings: it continues where it stopped",
         )
-    manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    manifest = read_json(path)
+    if manifest.get("task") == "comparison":
+        raise ResultsError(
+            "results cannot be read",
+            expected="the folder of an evaluation",
+            got="a comparison",
+            where=folder,
+            fix="Folders of evaluations are under runs/results",
+        )
     if manifest.get("schema_version") != SCHEMA_VERSION:
         raise ResultsError(
             "results are of another version",
@@ -52,6 +64,36 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             fix="Evaluate again, or use the version of evalharness that wrote them",
         )
     return manifest
+
+
+def read_json(path: Path, *, fix: str = REWRITE) -> dict[str, Any]:
+    """Reads a file that `write_json` wrote.
+
+    Args:
+        path: Of the file.
+        fix: What to do if it is damaged.
+
+    Raises:
+        ResultsError: It is damaged.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise damaged(path, fix=fix) from error
+    if not isinstance(content, dict):
+        raise damaged(path, fix=fix)
+    return content
+
+
+def damaged(path: Path, *, fix: str = REWRITE) -> ResultsError:
+    """What to say of a file of the results folder that cannot be read."""
+    return ResultsError(
+        "results are damaged",
+        expected="the file as evalharness wrote it",
+        got="missing" if not path.is_file() else f"{path.stat().st_size} bytes that cannot be read",
+        where=path,
+        fix=fix,
+    )
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

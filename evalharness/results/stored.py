@@ -9,7 +9,7 @@ import pandas as pd
 
 from evalharness.errors import ResultsError
 from evalharness.records import FloatArray
-from evalharness.results.manifest import read_manifest
+from evalharness.results.manifest import SAMPLES, damaged, read_manifest
 
 
 class StoredResult:
@@ -53,8 +53,16 @@ class StoredResult:
 
     @cached_property
     def samples(self) -> pd.DataFrame:
-        """A row per image: `row_id, path, label, pred_label, correct, confidence, prob_<class>...`."""
-        return pd.read_parquet(self.folder / "samples.parquet")
+        """A row per image: `row_id, path, label, pred_label, correct, confidence, prob_<class>...`.
+
+        Raises:
+            ResultsError: The file is missing or damaged.
+        """
+        path = self.folder / SAMPLES
+        try:
+            return pd.read_parquet(path)
+        except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
+            raise damaged(path) from error
 
     @cached_property
     def logits(self) -> FloatArray:

@@ -16,7 +16,7 @@ from numpy.lib.format import open_memmap
 
 from evalharness.errors import ResultsError
 from evalharness.records import BatchOutput, FloatArray, IntArray, MapSpec
-from evalharness.results.manifest import MANIFEST, write_json
+from evalharness.results.manifest import MANIFEST, read_json, write_json
 
 PENDING, DONE, FAILED = 0, 1, 2
 
@@ -76,6 +76,7 @@ class ResultsWriter:
         Raises:
             ResultsError: The folder holds something else, another process writes to it, or the disk is full.
         """
+        folder = folder.absolute()
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder.with_name(f".{folder.name}.lock"), timeout=0)
         try:
@@ -179,7 +180,7 @@ def _prepare(folder: Path, fingerprint: str, *, resume: bool) -> bool:
                 fix="Choose another output_dir",
             )
         return False
-    is_same = json.loads(recipe.read_text(encoding="utf-8"))["fingerprint"] == fingerprint
+    is_same = read_json(recipe, fix="Delete the folder and evaluate again")["fingerprint"] == fingerprint
     if not is_same and (folder / MANIFEST).exists():
         raise ResultsError(
             "output_dir holds the results of another recipe",

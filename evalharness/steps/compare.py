@@ -20,7 +20,7 @@ from evalharness.results import StoredResult, fingerprint
 from evalharness.results.manifest import MANIFEST
 from evalharness.slugs import slug
 from evalharness.steps.compared_runs import StoredRun, check_names, find_runs
-from evalharness.steps.comparison_files import Findings, flip_picture, write_comparison
+from evalharness.steps.comparison_files import Findings, check_comparison_folder, flip_picture, write_comparison
 
 KEYS = ("tracking", "runs_dir", "compare", "output_dir")
 MAX_NAME = 30
@@ -123,6 +123,8 @@ def compare(runs: Sequence[str | Path | StoredResult], overrides: Sequence[str] 
             fix="Usage: evalharness compare RUN RUN... (MLflow run ids or results folders)",
         )  # fmt: skip
     check_names(names)
+    if values["output_dir"]:
+        check_comparison_folder(Path(values["output_dir"]))
     store = tracking.open_store(tracked, runs_dir)
     found = reference_first(find_runs(names, store, runs_dir), names, config.reference)
     findings = examine(found, config)

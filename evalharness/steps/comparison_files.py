@@ -24,13 +24,14 @@ from evalharness.comparison import (
 )
 from evalharness.config.schema import CompareConfig
 from evalharness.dataset import ImageError
+from evalharness.errors import ResultsError
 from evalharness.metrics.predictions import Predictions
 from evalharness.metrics.probabilities import calibration_bins
 from evalharness.records import FloatArray, UInt8Array
 from evalharness.report.differences import draw_calibrations, draw_class_changes, draw_differences
 from evalharness.report.html import ComparisonContents, RunMaps, write_comparison_report
 from evalharness.report.lineup import LineupCell, LineupRow, draw_lineup
-from evalharness.results.manifest import MANIFEST, write_json
+from evalharness.results.manifest import MANIFEST, read_json, write_json
 from evalharness.slugs import slug
 from evalharness.steps.compared_runs import StoredRun
 
@@ -66,17 +67,47 @@ class Findings:
 
 
 def write_comparison(folder: Path, findings: Findings) -> None:
-    """Writes tables, figures, pictures of the flips, the report and, last, the manifest.
+    """Writes tables, figures, pictures of the flips, the report and the manifest, all of it or nothing.
 
     Args:
-        folder: What an earlier comparison left there is replaced.
+        folder: A comparison that is there already is replaced.
         findings: Of the comparison.
+
+    Raises:
+        ResultsError: The folder holds something else.
     """
-    for name in (MANIFEST, REPORT):
-        (folder / name).unlink(missing_ok=True)
+    check_comparison_folder(folder)
+    folder = folder.absolute()
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
     for name in ("figures", "flips"):
-        shutil.rmtree(folder / name, ignore_errors=True)
-        (folder / name).mkdir(parents=True)
+        (partial / name).mkdir(parents=True)
+    _write_files(partial, findings)
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
+
+
+def check_comparison_folder(folder: Path) -> None:
+    """Refuses to write over anything but an earlier comparison.
+
+    Raises:
+        ResultsError: The folder holds something else.
+    """
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    manifest = folder / MANIFEST
+    if manifest.is_file() and read_json(manifest).get("task") == "comparison":
+        return
+    raise ResultsError(
+        "output_dir is not a comparison",
+        expected="an empty or new folder, or an earlier comparison",
+        got="other files" if folder.is_dir() else "a file",
+        where=folder,
+        fix="Choose another output_dir",
+    )
+
+
+def _write_files(folder: Path, findings: Findings) -> None:
     tables = build_tables(findings)
     for name, table in tables.items():
         table.to_csv(folder / f"{name}.csv", index=False)

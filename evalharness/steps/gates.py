@@ -30,17 +30,30 @@ def broken_gates(
         broken.append(f"gate.attention: {trust[0].map_id}: {trust[0].verdict}")
     if stress is not None:
         broken += _broken_by_stress(config, stress)
-    if regions is None:
-        return tuple(broken)
-    main_map = regions.categories[0].map_id
-    for entry in regions.categories:
-        if entry.map_id == main_map and entry.role == "distractor":
-            broken += _broken_by(config, entry, regions.table)
+    distractors = _distractors(regions) if regions is not None else []
+    if not distractors:
+        broken += [
+            f"gate.{gate}: not known: no distractor was measured (audit.roles, audit.erase_roles)"
+            for gate in ("max_distractor_lift", "max_relies_rate")
+            if getattr(config, gate) is not None
+        ]
+    for entry, rows in distractors:
+        broken += _broken_by(config, entry, rows)
     return tuple(broken)
 
 
-def _broken_by(config: GateConfig, entry: CategoryAudit, table: pd.DataFrame) -> list[str]:
-    rows = table[(table["map_id"] == entry.map_id) & (table["category"] == entry.category)]
+def _distractors(regions: RegionAudit) -> list[tuple[CategoryAudit, pd.DataFrame]]:
+    """On the run's first map, each with its rows."""
+    main_map = regions.categories[0].map_id
+    table = regions.table[regions.table["map_id"] == main_map]
+    return [
+        (entry, table[table["category"] == entry.category])
+        for entry in regions.categories
+        if entry.map_id == main_map and entry.role == "distractor"
+    ]
+
+
+def _broken_by(config: GateConfig, entry: CategoryAudit, rows: pd.DataFrame) -> list[str]:
     broken = []
     lift, relies = entry.looks.lift.value, entry.quadrants["relies"].interval.value
     for gate, value in (("max_distractor_lift", lift), ("max_relies_rate", relies)):

@@ -128,6 +128,36 @@ def test_the_folder_is_complete_without_the_runs(folders, tmp_path):
         again.show(again.flips["row_id"][0])
 
 
+def test_nothing_but_an_earlier_comparison_is_written_over(folders, tmp_path):
+    mine = tmp_path / "mine"
+    (mine / "figures").mkdir(parents=True)
+    (mine / "figures" / "paper.png").write_text("my own")
+    (tmp_path / "file").write_text("my own")
+    before = {path: path.stat().st_mtime_ns for path in [*folders[0].rglob("*"), *mine.rglob("*")]}
+    for taken in (folders[0], mine, tmp_path / "file"):
+        with pytest.raises(ResultsError, match="output_dir is not a comparison"):
+            compare(folders[:2], tmp_path, output_dir=str(taken))
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    first = compare(folders[:2], tmp_path, output_dir=str(tmp_path / "new"))
+    assert compare(folders[1:], tmp_path, output_dir=str(tmp_path / "new")).sentence != first.sentence
+    assert not list(tmp_path.glob(".new*"))
+
+
+def test_what_is_no_evaluation_or_damaged_is_told(folders, tmp_path):
+    compared = compare(folders[:2], tmp_path).folder
+    with pytest.raises(ResultsError, match="expected the folder of an evaluation, got a comparison"):
+        compare([folders[0], compared], tmp_path)
+    (folders[1] / "samples.parquet").write_bytes(b"PAR1 cut")
+    with pytest.raises(ResultsError, match=r"results are damaged.*8 bytes that cannot be read.*samples\.parquet"):
+        compare(folders[:2], tmp_path)
+    (folders[1] / "samples.parquet").unlink()
+    with pytest.raises(ResultsError, match=r"results are damaged.*missing.*samples\.parquet"):
+        compare(folders[:2], tmp_path)
+    (folders[1] / "manifest.json").write_text('{"schema_version": 1, "ru')
+    with pytest.raises(ResultsError, match=r"results are damaged.*manifest\.json.*finished rows are kept"):
+        compare(folders[:2], tmp_path)
+
+
 def test_show_draws_photo_and_both_maps_on_one_scale(folders, tmp_path):
     photos = tmp_path / "photos"
     row_id = "daisy/000.jpg"

@@ -87,7 +87,7 @@ def test_options_as_they_are_by_default_need_no_name_and_keep_the_others():
         (["gradcam"], "predicted", f"unknown attention method: expected one of {EVERY_METHOD}, got gradcam"),
         (["rollout", "rollout"], "predicted", "two maps share an id: got rollout .*Give one of them a `name`"),
         (
-            ["center", {"method": "rollout", "name": "center"}],
+            ["center", {"method": "center", "name": "center"}],
             "predicted",
             "two maps share an id: got center",
         ),
@@ -108,9 +108,15 @@ def test_options_as_they_are_by_default_need_no_name_and_keep_the_others():
             "predicted",
             "unknown attention target: expected predicted, true, contrast, or one of daisy, バラ, got rose",
         ),
-        ([{"method": "rollout", "name": "a/b"}], "predicted", "cannot be a file name: expected letters.* got a/b"),
+        ([{"method": "rollout", "name": "a/b"}], "predicted", "cannot be a file name: expected at most 80 letters.* got a/b"),
         ([{"method": "rollout", "name": "地図"}], "predicted", "cannot be a file name"),
         ([{"method": "rollout", "name": ""}], "predicted", "cannot be a file name"),
+        ([{"method": "rollout", "name": ".."}], "predicted", "cannot be a file name"),
+        ([{"method": "rollout", "name": "a" * 81}], "predicted", "cannot be a file name"),
+        # Their arrays would be those of another map, or stand for a yardstick.
+        (["occlusion", {"method": "rollout", "name": "occlusion.signed"}], "predicted", "map name of rollout is taken"),
+        ([{"method": "rollout", "name": "grad_attention.sum"}], "predicted", "map name of rollout is taken"),
+        ([{"method": "rollout", "name": "random"}], "predicted", "map name of rollout is taken"),
     ],
 )
 def test_mistakes_are_told(methods, target, message):

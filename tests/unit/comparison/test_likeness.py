@@ -42,6 +42,12 @@ def test_rows_skipped_in_one_run_are_dropped_from_both_and_counted():
     assert align_runs([made_up_run(), shorter]).positions[0].tolist() == [0, 2, 3]
 
 
+def test_a_row_that_one_run_skipped_need_not_be_in_the_other():
+    alignment = align_runs([made_up_run(), made_up_run("second", skipped=("gone",))])
+    assert alignment.row_ids == ("a", "b", "c", "d")
+    assert alignment.num_dropped == 0
+
+
 @pytest.mark.parametrize(
     ("changes", "parts"),
     [

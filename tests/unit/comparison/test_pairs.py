@@ -144,9 +144,15 @@ def test_the_number_of_images_that_would_tell():
     before = of_right_rows([1] * 95 + [0] * 5)
     after = of_right_rows([1] * 93 + [0] * 2 + [1] * 3 + [0] * 2)
     (pair,) = compare(before, after)
-    # Connor's formula at discordance 5 %, difference 2 points, for a test at 5 %.
-    by_chance, under = 1.959964 * np.sqrt(0.05), 0.841621 * np.sqrt(0.05 - 0.02**2)
-    assert pair.num_images_to_tell == np.ceil(((by_chance + under) / 0.02) ** 2)
+
+    def connor(quantile):
+        """At discordance 5 %, difference 2 points and 80 % power."""
+        by_chance, under = quantile * np.sqrt(0.05), 0.841621 * np.sqrt(0.05 - 0.02**2)
+        return np.ceil(((by_chance + under) / 0.02) ** 2)
+
+    # The verdict is a test at 10 % here; of two runs, each at 5 % for Holm's first step.
+    assert pair.num_images_to_tell == connor(1.644854)
+    assert [pair.num_images_to_tell for pair in compare(before, after, after)] == [connor(1.959964)] * 2
     assert f"about {pair.num_images_to_tell:,} images" in describe_pair(pair, 1)
     (agreeing,) = compare(before, after, min_difference=0.1)
     assert agreeing.num_images_to_tell is None

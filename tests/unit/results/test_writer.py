@@ -38,6 +38,7 @@ def open_writer(folder, *, print_="a", layout=LAYOUT, resume=True):
 
 
 def finish(writer):
+    (writer.folder / "samples.parquet").touch()
     writer.finish({"schema_version": 1, "fingerprint": "a", "request": "r"})
 
 

@@ -1,5 +1,6 @@
 """Steps between regions, erased images and the audit: controls on the grid, clean rows, gates."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -133,3 +134,13 @@ def test_what_is_not_known_does_not_hold():
     assert [text.split(":")[0] for text in broken] == ["gate.max_distractor_lift", "gate.max_relies_rate"]
     assert all("too few of its 4 images can tell" in text for text in broken)
     assert broken_gates(GateConfig(), (), found) == ()
+
+
+def test_a_gate_on_distractors_does_not_hold_where_none_was_measured():
+    gate = GateConfig(max_relies_rate=0.9)
+    (text,) = broken_gates(gate, (), None)
+    assert text.startswith("gate.max_relies_rate: not known: no distractor was measured")
+    found = audited(10, deltas=np.zeros(10), lift=1)
+    flower = RegionAudit((replace(found.categories[0], role="object"),), (), None, "", "", found.table)
+    assert broken_gates(gate, (), flower) == (text,)
+    assert broken_gates(GateConfig(), (), flower) == ()
