@@ -4,7 +4,8 @@
 class EvalHarnessError(Exception):
     """Something the user can mend, told in one message.
 
-    The message reads `<what failed>: expected <X>, got <Y> (<where>). <what to do>.`
+    The message reads `<what failed>: expected <X>, got <Y> (<where>). <what to do>.` Where what failed ends in a list,
+    an indented line each, what to do stands on a line of its own.
 
     Args:
         what: What failed.
@@ -25,13 +26,17 @@ class EvalHarnessError(Exception):
         where: object = None,
         fix: str | None = None,
     ) -> None:
-        pairs = [f"{word} {value}" for word, value in (("expected", expected), ("got", got)) if value is not None]
-        text = f"{what}: {', '.join(pairs)}" if pairs else what
+        given = (("expected", expected), ("got", got))
+        pairs = [f"{word} {str(value).strip()}" for word, value in given if value is not None]
+        text = f"{what}: {', '.join(pairs)}" if pairs else what.rstrip()
         if where is not None:
             text += f" ({where})"
-        text = text if text.endswith((".", ":", "!", "?")) else text + "."
+        is_list = text.rpartition("\n")[2].startswith(" ")
+        if not is_list and not text.endswith((".", ":", "!", "?")):
+            text += "."
         if fix:
-            text += f" {fix}" if fix.endswith((".", "?")) else f" {fix}."
+            text += ("\n" if is_list else " ") + fix.strip()
+            text += "" if text.endswith((".", "?")) else "."
         super().__init__(text)
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 from evalharness.annotations.parsed import Parsed, ParsedImage, faults_error, read_text
@@ -25,38 +26,75 @@ def read_boxes_csv(path: Path) -> Parsed:
         path: The CSV file, in UTF-8.
 
     Raises:
-        DatasetError: A column is missing, or lines cannot be read; all are listed.
+        DatasetError: Not a table, a column is missing, or lines cannot be read; all are listed.
     """
-    rows = csv.DictReader(io.StringIO(read_text(path)))
-    missing = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
-    if missing:
-        raise DatasetError(
-            "the annotations cannot be read",
-            expected=f"the columns {','.join(COLUMNS)}",
-            got=f"{','.join(rows.fieldnames or ()) or 'an empty file'} (without {', '.join(missing)})",
-            where=path,
-        )
+    records = _read_records(path)
+    header = records[0][1] if records else []
+    _check_header(header, path)
     shapes: dict[str, list[tuple[str, Shape]]] = defaultdict(list)
     sizes: dict[str, Size | None] = {}
     lines: dict[str, int] = {}
     faults: list[str] = []
-    for row in rows:
-        cells = {name: (row.get(name) or "").strip() for name in (*COLUMNS, *SIZE_COLUMNS)}
-        name = cells["path"]
+    for line, row in records[1:]:
         try:
+            cells = _name_cells(header, row)
             size, boxes = _read_size(cells), _read_box(cells)
         except ValueError as error:
-            faults.append(f"line {rows.line_num}: {error}")
+            faults.append(f"line {line}: {error}")
             continue
+        name = cells["path"]
         if sizes.setdefault(name, size) != size:
-            faults.append(f"line {rows.line_num}: another image size than in line {lines[name]}")
-        lines.setdefault(name, rows.line_num)
+            faults.append(f"line {line}: another image size than in line {lines[name]}")
+        lines.setdefault(name, line)
         shapes[name] += boxes
     if faults:
         raise faults_error(f"{len(faults)} lines of {path} cannot be used", faults, FIX)
     return Parsed(
         tuple(ParsedImage(name, f"line {lines[name]}", tuple(found), sizes[name]) for name, found in shapes.items())
     )
+
+
+def _read_records(path: Path) -> list[tuple[int, list[str]]]:
+    """The first line and the cells of each record, the header being the first; blank lines are left out."""
+    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
+    records: list[tuple[int, list[str]]] = []
+    line = 1
+    try:
+        for cells in reader:
+            if cells:
+                records.append((line, cells))
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise DatasetError(
+            f"the annotations cannot be read: {error}",
+            where=f"{path}, from line {line}",
+            fix="Look for a quotation mark that is never closed, and separate the cells by commas",
+        ) from error
+    return records
+
+
+def _check_header(header: Sequence[str], path: Path) -> None:
+    missing = [name for name in COLUMNS if name not in header]
+    if missing:
+        raise DatasetError(
+            "the annotations cannot be read",
+            expected=f"the columns {','.join(COLUMNS)}",
+            got=f"{','.join(header) or 'an empty file'} (without {', '.join(missing)})",
+            where=path,
+            fix="The header is a single cell: separate the cells by commas" if len(header) == 1 else None,
+        )
+
+
+def _name_cells(header: Sequence[str], row: Sequence[str]) -> dict[str, str]:
+    if len(row) > len(header):
+        raise ValueError(f"it has {len(row)} cells, the header {len(header)}; quote cells that contain a comma")
+    # The cells that a short row lacks are empty.
+    found = dict(zip(header, row, strict=False))
+    cells = {name: found.get(name, "").strip() for name in (*COLUMNS, *SIZE_COLUMNS)}
+    for name, cell in cells.items():
+        if "\0" in cell:
+            raise ValueError(f"the {name} {cell!r} contains a NUL character")
+    return cells
 
 
 def _read_box(cells: dict[str, str]) -> list[tuple[str, Shape]]:

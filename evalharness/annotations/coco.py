@@ -1,7 +1,7 @@
 """COCO JSON: boxes, polygons and run lengths, both compressed and not."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,8 @@ from evalharness.annotations.parsed import Parsed, ParsedImage, faults_error, re
 from evalharness.annotations.shapes import Box, Polygons, Shape, ShapeError, Size, from_compressed, from_counts
 from evalharness.errors import DatasetError
 
+MAX_SHOWN = 60
+"""Characters of a value in a message."""
 FIX = "Correct these entries, or export the annotations again."
 
 
@@ -26,24 +28,26 @@ def read_coco(path: Path) -> Parsed:
     """
     content = _load(path)
     faults: list[str] = []
-    categories = {entry.get("id"): str(entry["name"]) for entry in content["categories"] if entry.get("name")}
-    sizes = {entry.get("id"): _read_size(entry) for entry in content["images"]}
+    categories = _read_categories(content["categories"], faults)
+    sizes = _read_sizes(content["images"], faults)
     shapes: dict[Any, list[tuple[str, Shape]]] = {image_id: [] for image_id in sizes}
     for entry in content["annotations"]:
-        where = f"annotation {entry.get('id')}"
-        if entry.get("image_id") not in sizes:
-            faults.append(f"{where}: image_id {entry.get('image_id')!r} is not among the images")
-        elif entry.get("category_id") not in categories:
-            faults.append(f"{where}: category_id {entry.get('category_id')!r} has no name among the categories")
+        where = f"annotation {_show(entry.get('id'))}"
+        image_id, category_id = entry.get("image_id"), entry.get("category_id")
+        if not _is_id(image_id) or image_id not in sizes:
+            faults.append(f"{where}: image_id {_show(image_id)} is not among the images")
+        elif not _is_id(category_id) or category_id not in categories:
+            faults.append(f"{where}: category_id {_show(category_id)} has no name among the categories")
         else:
             try:
-                shape = _read_shape(entry, sizes[entry["image_id"]])
-                shapes[entry["image_id"]].append((categories[entry["category_id"]], shape))
-            except (ShapeError, TypeError, ValueError) as error:
+                shapes[image_id].append((categories[category_id], _read_shape(entry, sizes[image_id])))
+            except (ShapeError, TypeError, ValueError, OverflowError) as error:
                 faults.append(f"{where}: {error}")
     by_name: dict[str, ParsedImage] = {}
     for entry in content["images"]:
         name, image_id = entry.get("file_name"), entry.get("id")
+        if not _is_id(image_id):
+            continue
         if not isinstance(name, str) or not name:
             faults.append(f"image {image_id}: file_name is missing")
         elif name in by_name:
@@ -59,7 +63,7 @@ def _load(path: Path) -> dict[str, list[dict[str, Any]]]:
     expected = "a COCO file: an object with the lists `images`, `annotations` and `categories`"
     try:
         content = json.loads(read_text(path))
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise DatasetError("the annotations cannot be read", expected=expected, got=error, where=path) from error
     for key in ("images", "annotations", "categories"):
         entries = content.get(key) if isinstance(content, dict) else None
@@ -68,15 +72,57 @@ def _load(path: Path) -> dict[str, list[dict[str, Any]]]:
     return dict(content)
 
 
-def _read_size(image: Mapping[str, Any]) -> Size | None:
-    height, width = image.get("height"), image.get("width")
-    return (int(height), int(width)) if height and width else None
+def _read_categories(entries: Sequence[Mapping[str, Any]], faults: list[str]) -> dict[Any, str]:
+    """Names by id; adds to the faults."""
+    names: dict[Any, str] = {}
+    for entry in entries:
+        name, category_id = entry.get("name"), entry.get("id")
+        if not name:
+            continue
+        if not _is_id(category_id):
+            faults.append(f"category {_show(name)}: its id is {_show(category_id)}, not a number or text")
+        elif "\0" in str(name):
+            faults.append(f"category {_show(name)}: its name contains a NUL character")
+        else:
+            names[category_id] = str(name)
+    return names
+
+
+def _read_sizes(entries: Sequence[Mapping[str, Any]], faults: list[str]) -> dict[Any, Size | None]:
+    """Sizes of the images by id, None where the file does not say; adds to the faults."""
+    sizes: dict[Any, Size | None] = {}
+    for number, entry in enumerate(entries, start=1):
+        image_id = entry.get("id")
+        if not _is_id(image_id):
+            name = _show(entry.get("file_name"))
+            faults.append(f"image {name} (entry {number}): its id is {_show(image_id)}, not a number or text")
+            continue
+        height, width = entry.get("height"), entry.get("width")
+        sizes[image_id] = None
+        if height and width:
+            try:
+                sizes[image_id] = int(height), int(width)
+            except (TypeError, ValueError, OverflowError):
+                got = f"height {_show(height)} and width {_show(width)}"
+                faults.append(f"image {image_id}: {got} are not numbers of pixels")
+    return sizes
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, int | float | str)
+
+
+def _show(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
 
 
 def _read_shape(entry: Mapping[str, Any], size: Size | None) -> Shape:
     segmentation = entry.get("segmentation")
     if isinstance(segmentation, dict):
         return _read_runs(segmentation, size)
+    if segmentation and not isinstance(segmentation, list):
+        raise ShapeError(f"its segmentation is {_show(segmentation)}, neither polygons nor run lengths")
     if segmentation:
         rings = segmentation if isinstance(segmentation[0], list | tuple) else [segmentation]
         return Polygons(tuple(tuple(float(number) for number in ring) for ring in rings))

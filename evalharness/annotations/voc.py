@@ -4,7 +4,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from evalharness.annotations.parsed import Parsed, ParsedImage, faults_error
-from evalharness.annotations.shapes import Box, Shape
+from evalharness.annotations.shapes import Box, Shape, Size
 
 MAX_BYTES = 1 << 24
 FIX = "Correct these files, or export the annotations again."
@@ -29,7 +29,8 @@ def read_voc(path: Path) -> Parsed:
         relative = file.name if path.is_file() else file.relative_to(path).as_posix()
         try:
             images.append(_read_file(file, relative))
-        except (OSError, ValueError, ElementTree.ParseError) as error:
+        # An encoding that there is not is a LookupError.
+        except (OSError, ValueError, LookupError, ElementTree.ParseError) as error:
             faults.append(f"{relative}: {error}")
     if faults:
         raise faults_error(f"{len(faults)} of {len(files)} files in {path} cannot be used", faults, FIX)
@@ -51,15 +52,25 @@ def _read_file(file: Path, relative: str) -> ParsedImage:
     if root.tag != "annotation":
         raise ValueError(f"its outermost element is {root.tag!r}, not 'annotation'")
     name = (root.findtext("filename") or "").strip()
-    sides = [int(float(root.findtext(f"size/{side}") or 0)) for side in ("height", "width")]
     shapes: list[tuple[str, Shape]] = [_read_object(element) for element in root.iter("object")]
     return ParsedImage(
         name=name or Path(relative).with_suffix("").as_posix(),
         where=relative,
         shapes=tuple(shapes),
-        size=(sides[0], sides[1]) if all(sides) else None,
+        size=_read_size(root),
         is_stem=not Path(name).suffix,
     )
+
+
+def _read_size(root: ElementTree.Element) -> Size | None:
+    sides = []
+    for side in ("height", "width"):
+        text = root.findtext(f"size/{side}") or 0
+        try:
+            sides.append(int(float(text)))
+        except (ValueError, OverflowError):
+            raise ValueError(f"its size/{side} is {text!r}, not a number of pixels") from None
+    return (sides[0], sides[1]) if all(sides) else None
 
 
 def _read_object(element: ElementTree.Element) -> tuple[str, Shape]:

@@ -89,7 +89,8 @@ def _parse_names(file: Path) -> dict[int, str]:
         return dict(enumerate(line.strip() for line in text.strip().splitlines()))
     try:
         content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    # A date that there is not is a ValueError.
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise DatasetError("category names cannot be read", got=" ".join(str(error).split()), where=file) from error
     names = content.get("names") if isinstance(content, dict) else None
     if isinstance(names, list):

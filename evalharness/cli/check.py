@@ -23,8 +23,8 @@ def check(arguments: Sequence[str]) -> int:
     configure_tensorflow(config.seed)
     problems: list[EvalHarnessError] = []
     dataset = _checked_dataset(config, problems)
-    _check_files(config, dataset, problems)
     model = _checked_model(config, dataset, problems)
+    _check_files(config, dataset, problems)
     if dataset is not None:
         _print_dataset(dataset)
     if model is not None:
@@ -56,10 +56,9 @@ def _checked_dataset(config: "RunConfig", problems: list[EvalHarnessError]) -> "
 
 def _check_files(config: "RunConfig", dataset: "Dataset | None", problems: list[EvalHarnessError]) -> None:
     """Gates, cut-outs, the reference, the pre-trained namer, and annotations if there is a dataset to match them to."""
-    from evalharness.steps.extras import gather_extras
     from evalharness.steps.inputs import check_gates, read_regions
 
-    steps: list[Callable[[], object]] = [lambda: check_gates(config), lambda: gather_extras(config)]
+    steps: list[Callable[[], object]] = [lambda: check_gates(config), lambda: _check_extras(config)]
     if dataset is not None:
         steps.append(lambda: read_regions(config, dataset, config.model.classes or dataset.classes))
     for step in steps:
@@ -67,6 +66,16 @@ def _check_files(config: "RunConfig", dataset: "Dataset | None", problems: list[
             step()
         except EvalHarnessError as error:
             problems.append(error)
+
+
+def _check_extras(config: "RunConfig") -> None:
+    from evalharness.steps.extras import gather_extras
+    from evalharness.steps.what_is_it import load_namer
+
+    extras = gather_extras(config)
+    # The published weights are not fetched for a check.
+    if extras.namer is not None:
+        load_namer(config, extras)
 
 
 def _checked_model(

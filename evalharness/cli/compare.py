@@ -139,7 +139,7 @@ def _interval(interval: dict[str, Any], digits: int = 3) -> str:
     if interval["value"] is None:
         return "-"
     value, low, high = (_number(interval[name], f"+.{digits}f") for name in ("value", "ci_low", "ci_high"))
-    return f"{value} [{low}, {high}]"
+    return value if low == "-" else f"{value} [{low}, {high}]"
 
 
 def _short(text: str) -> str:

@@ -130,6 +130,15 @@ def guarded(command: Callable[[], int]) -> int:
         print("\ninterrupted; finished rows are kept, and the same command continues", file=sys.stderr)
         return 130
     except OSError as error:
+        if error.errno != errno.ENOSPC and error.filename is not None:
+            return _fail(
+                EvalHarnessError(
+                    "file or folder cannot be used",
+                    got=error.strerror,
+                    where=error.filename,
+                    fix="Check the paths of the command, such as output_dir and runs_dir, and their permissions",
+                )
+            )
         if error.errno != errno.ENOSPC:
             raise
         return _fail(

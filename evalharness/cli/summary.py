@@ -155,4 +155,7 @@ def _percent(value: float | None) -> str:
 
 def _with_interval(interval: Mapping[str, float | None], digits: int = 3) -> str:
     value, low, high = (interval[key] for key in ("value", "ci_low", "ci_high"))
-    return "-" if value is None else f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+    if value is None:
+        return "-"
+    # A few images have no interval.
+    return f"{value:.{digits}f}" if low is None else f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness.cli.job import JobOutcome, evaluate, own_overrides, start_hydra
 from evalharness.cli.launchers import Workers, limit_threads, missing_launcher, plan_workers
-from evalharness.config.compose import composition_error, conf_dir, quoted
+from evalharness.cli.run import overrides_first
+from evalharness.config.compose import composition_error, conf_dir, quoted, validate_section
 from evalharness.config.schema import TrackingConfig
 from evalharness.console import console, warn
 from evalharness.errors import ConfigError, EvalHarnessError
@@ -57,14 +58,16 @@ def run_sweep(arguments: Sequence[str]) -> int:
     from evalharness.cli.sweep_summary import print_sweep
 
     sweep_id = f"{datetime.now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
-    sweep = plan_sweep(arguments, sweep_id)
+    sweep = plan_sweep(overrides_first(arguments), sweep_id)
     if sweep is None:
-        start_hydra(_print_nothing, arguments)
+        start_hydra(_print_nothing, overrides_first(arguments))
         return 0
     command = shlex.join(["evalharness", "run", *arguments])
     added = [f"tracking.sweep={sweep_id}", f"tracking.sweep_command={quoted(command)}"]
     if not any(argument.startswith("hydra.sweep.") for argument in arguments):
         added.append(f"hydra.sweep.dir={quoted(sweep.folder)}")
+    if sweep.workers:
+        added += sweep.workers.settings
     # Ray would report usage to its makers.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
@@ -73,7 +76,7 @@ def run_sweep(arguments: Sequence[str]) -> int:
 
     with _telling_what_ends(sweep):
         try:
-            start_hydra(member, [*arguments, *added, *(sweep.workers.settings if sweep.workers else ())])
+            start_hydra(member, overrides_first([*arguments, *added]))
         except EvalHarnessError:
             raise
         except Exception as error:  # noqa: BLE001
@@ -106,18 +109,17 @@ def plan_sweep(arguments: Sequence[str], sweep_id: str) -> Sweep | None:
             hydra_settings = [value for value in flags.overrides if value.lstrip("+~").startswith("hydra")]
             first = [*own, *hydra_settings, *members[0]]
             composed = compose(flags.config_name or "config", overrides=first, return_hydra_config=True)
-        runs_dir = Path(composed.runs_dir)
-        tracking = OmegaConf.to_container(composed.tracking, resolve=True)
+        section = validate_section(composed, "runs_dir", "tracking")
         launcher: Any = OmegaConf.to_container(composed.hydra.launcher, resolve=False)
     except (HydraException, OmegaConfBaseException) as error:
         raise missing_launcher(str(error)) or composition_error(error) from error
     return Sweep(
         id=sweep_id,
-        folder=runs_dir.absolute() / "sweeps" / sweep_id,
+        folder=section["runs_dir"].absolute() / "sweeps" / sweep_id,
         start_dir=Path.cwd(),
         members=tuple(members),
-        runs_dir=runs_dir,
-        tracking=TrackingConfig.model_validate(tracking),
+        runs_dir=section["runs_dir"],
+        tracking=section["tracking"],
         workers=plan_workers(launcher, len(members)),
     )
 

@@ -1,5 +1,6 @@
 """What a comparison says, in plain words."""
 
+import math
 from collections.abc import Sequence
 
 from evalharness.comparison.maps import MapSimilarity
@@ -49,10 +50,11 @@ def describe_maps(similarities: Sequence[MapSimilarity]) -> list[str]:
     for entry in similarities:
         if entry.same_by_construction:
             sentences.append(f"{entry.same_by_construction}.")
-        elif entry.mean.value == entry.mean.value:
+        elif not math.isnan(entry.mean.value):
+            mean = entry.mean
+            ends = "" if math.isnan(mean.ci_low) else f" [{mean.ci_low:.2f}, {mean.ci_high:.2f}]"
             sentences.append(
-                f"{entry.map_id} of {entry.name}: mean rank correlation with the reference {entry.mean.value:.2f} "
-                f"[{entry.mean.ci_low:.2f}, {entry.mean.ci_high:.2f}]."
+                f"{entry.map_id} of {entry.name}: mean rank correlation with the reference {mean.value:.2f}{ends}."
             )
     return list(dict.fromkeys(sentences))
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import ValidationError
+from pydantic import ValidationError, create_model
 
-from evalharness.config.schema import RunConfig
+from evalharness.config.schema import Frozen, RunConfig
 from evalharness.errors import ConfigError
 
 HINTS = {
@@ -18,6 +18,14 @@ HINTS = {
     "model.allow_code": "true if you trust the file",
     "dataset.csv": "the list of images, such as dataset.csv=testing_files.csv",
 }
+UNREADABLE = (
+    "mismatched input",
+    "token recognition error",
+    "extraneous input",
+    "LexerNoViableAlt",
+    "no viable alternative",
+)
+"""What the messages of Hydra's grammar say where a character should have been quoted."""
 
 
 def conf_dir() -> Path:
@@ -42,13 +50,27 @@ def compose_section(overrides: Sequence[str], *keys: str) -> dict[str, Any]:
     """Composes the presets and takes some top-level keys, for commands that need no complete config.
 
     Raises:
-        ConfigError: An override that Hydra refuses.
+        ConfigError: An override that Hydra refuses, or a value that does not fit the schema.
     """
-    composed = _compose(overrides)
+    return validate_section(_compose(overrides), *keys)
+
+
+def validate_section(composed: DictConfig, *keys: str) -> dict[str, Any]:
+    """Checks some top-level keys of a composed config against the schema.
+
+    Raises:
+        ConfigError: Lists every wrong key at once.
+    """
+    fields: dict[str, Any] = {
+        key: (RunConfig.model_fields[key].annotation, RunConfig.model_fields[key]) for key in keys
+    }
+    section = create_model("Section", __base__=Frozen, **fields)
     try:
-        return {key: _plain(composed[key]) for key in keys}
+        return dict(section.model_validate({key: _plain(composed[key]) for key in keys}))
     except OmegaConfBaseException as error:
         raise composition_error(error) from error
+    except ValidationError as error:
+        raise _misfit(error) from error
 
 
 def _compose(overrides: Sequence[str]) -> DictConfig:
@@ -92,9 +114,19 @@ def composition_error(error: Exception) -> ConfigError:
     text = " ".join(line.strip() for line in str(error).splitlines() if line.strip())
     fix = "See `evalharness run --help` for the keys and presets"
     if "Could not override" in text and "append" in text:
-        fix = "Check the key's spelling; `evalharness run --cfg job` prints all keys"
-    elif "mismatched input" in text or "token recognition error" in text or "extraneous input" in text:
+        fix = (
+            "Check the key's spelling; `evalharness run --cfg job` prints all keys. "
+            "The + is for a new entry of an open mapping, such as tracking.tags"
+        )
+    elif "Error merging override" in text:
+        fix = "Lists are written [a,b] and mappings {a: b}; `evalharness run --cfg job` shows which is which"
+    elif "missing EQUAL" in text:
+        fix = "Write it as key=value"
+    elif any(words in text for words in UNREADABLE):
+        text = text.replace("LexerNoViableAltException:", "cannot read").replace(" ^ See", ". See")
         fix = "Values with = , ( ) [ ] { } # or non-ASCII letters need inner quotes: \"model.weights='my=run.h5'\""
+    elif "interpolation" in text.lower():
+        fix = "${...} takes another value's place; as text it needs inner quotes and \\: 'model.weights=\"\\${my}.h5\"'"
     return ConfigError(f"config cannot be composed: {text}", fix=fix)
 
 
@@ -127,15 +159,25 @@ def parse_config(values: Mapping[Any, Any]) -> RunConfig:
     try:
         return RunConfig.model_validate(values)
     except ValidationError as error:
-        raise ConfigError("config does not fit:" + "".join(f"\n  {line}" for line in _problems(error))) from error
+        raise _misfit(error) from error
+
+
+def _misfit(error: ValidationError) -> ConfigError:
+    return ConfigError("config does not fit:" + "".join(f"\n  {line}" for line in _problems(error)))
 
 
 def _problems(error: ValidationError) -> list[str]:
     lines = []
     for problem in error.errors():
-        key = ".".join(str(part) for part in problem["loc"])
+        # Parts with a bracket tell which of several types refused the value.
+        key = ".".join(str(part) for part in problem["loc"] if "[" not in str(part))
         if problem["type"] == "extra_forbidden":
             lines.append(f"{key}: no such key")
+        elif problem["type"] == "tuple_type":
+            example = problem["input"] if isinstance(problem["input"], str) else "a,b"
+            lines.append(f"{key}: expected a list, such as [{example}], got {problem['input']!r}")
+        elif problem["type"] == "dict_type":
+            lines.append(f"{key}: expected a mapping, such as {{a: b}}, got {problem['input']!r}")
         else:
             message = problem["msg"].removeprefix("Value error, ")
             got = "" if problem["type"] == "value_error" else f", got {problem['input']!r}"

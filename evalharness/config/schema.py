@@ -1,23 +1,70 @@
 """The validated configuration: frozen models that everything behind the command line takes its values from."""
 
+import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 BACKBONES = ("vit_b16", "vit_b32", "vit_l16", "vit_l32", "custom", "from_file")
 CUSTOM_SIZES = ("patch_size", "num_layers", "hidden_size", "num_heads", "mlp_dim")
 
 
 class Frozen(BaseModel):
-    """Base of every section: no unknown keys, no changes after validation."""
+    """Base of every section: no unknown keys, no infinite numbers, no changes after validation."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _true_is_no_number(cls, value: object, info: ValidationInfo) -> object:
+        kind = cls.model_fields[str(info.field_name)].annotation
+        if isinstance(value, bool) and {int, float} & {kind, *get_args(kind)}:
+            raise ValueError(f"expected a number, got {value}")
+        return value
+
+
+def _as_text(value: object) -> object:
+    """Hydra reads `key=2024` as a number and `key=true` as a boolean, where a name is meant."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float) else value
+
+
+Text = Annotated[str, BeforeValidator(_as_text)]
+FilePath = Annotated[Path, BeforeValidator(_as_text)]
 
 
 def _empty_if_null(value: object) -> object:
     """Hydra lets `key={a: b}` replace null, but not an empty mapping."""
     return {} if value is None else value
+
+
+def _all_finite(value: dict[str, Any]) -> dict[str, Any]:
+    if not _is_finite(value):
+        raise ValueError(f"numbers must be finite, got {value}")
+    return value
+
+
+def _is_finite(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+Options = Annotated[dict[str, Any], BeforeValidator(_empty_if_null), AfterValidator(_all_finite)]
 
 
 class HeadLayer(Frozen):
@@ -31,6 +78,13 @@ class HeadLayer(Frozen):
     rate: float = Field(0.1, ge=0, lt=1, description="Of a dropout layer; without effect in evaluation.")
     epsilon: float = Field(1e-3, gt=0, description="Of a normalization layer.")
 
+    @field_validator("units", mode="before")
+    @classmethod
+    def _units_are_a_width(cls, value: object) -> object:
+        if isinstance(value, int) and value < 1:
+            raise ValueError(f"expected a number above 0, or `classes`, got {value}")
+        return value
+
     @model_validator(mode="after")
     def _fields_fit_kind(self) -> Self:
         if self.layer == "dense" and self.units is None:
@@ -41,32 +95,37 @@ class HeadLayer(Frozen):
 
 
 def _size_pair(value: object) -> object:
-    return (value, value) if isinstance(value, int) else value
+    if isinstance(value, list | tuple):
+        return value
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"expected a number of pixels above 0, or [height,width], got {value!r}")
+    return (value, value)
 
 
-ImageSize = Annotated[tuple[int, int], BeforeValidator(_size_pair)]
+Side = Annotated[int, Field(gt=0)]
+ImageSize = Annotated[tuple[Side, Side], BeforeValidator(_size_pair)]
 
 
 class ModelConfig(Frozen):
     """`model`: the backbone, the head, the weights, and what the outputs mean."""
 
-    weights: str = Field(description="Path of the weights file, or an MLflow uri (`runs:/...`, `models:/...`).")
+    weights: Text = Field(description="Path of the weights file, or an MLflow uri (`runs:/...`, `models:/...`).")
     backbone: Literal["vit_b16", "vit_b32", "vit_l16", "vit_l32", "custom", "from_file"]
     image_size: ImageSize = Field(description="Pixels: one number, or [height, width].")
     preprocessing: Literal["raw", "vit"] = Field(description="`raw`: 0 to 255; `vit`: x / 127.5 - 1.")
     head: tuple[HeadLayer, ...] = ()
-    classes: tuple[str, ...] | None = Field(None, description="Order of the outputs; default `dataset.classes`.")
+    classes: tuple[Text, ...] | None = Field(None, description="Order of the outputs; default `dataset.classes`.")
     patch_size: int | None = Field(None, gt=0)
     num_layers: int | None = Field(None, gt=0)
     hidden_size: int | None = Field(None, gt=0)
     num_heads: int | None = Field(None, gt=0)
     mlp_dim: int | None = Field(None, gt=0)
     builder: str | None = Field(None, description="`package.module.function` that returns the Keras model.")
-    builder_args: dict[str, Any] = Field(default_factory=dict)
+    builder_args: Options = Field(default_factory=dict)
     output: Literal["auto", "logits"] = "auto"
     precision: Literal["float32", "bfloat16"] = "float32"
     allow_code: bool = False
-    reference: str | None = Field(
+    reference: Text | None = Field(
         None, description="Weights of the same backbone before fine-tuning, with or without a head: where did it look?"
     )
     probe: int = Field(0, ge=0, description="`check` scores this many images under both preprocessings.")
@@ -101,28 +160,30 @@ class ModelConfig(Frozen):
 class DatasetConfig(Frozen):
     """`dataset`: the CSV, its columns and labels, and how images become pixels."""
 
-    csv: Path
-    name: str | None = Field(None, description="Shown in MLflow; default: the CSV's name without its ending.")
-    root: Path | None = Field(None, description="Relative paths resolve against it; default: the CSV's folder.")
-    path_columns: tuple[str, ...] | None = Field(
+    csv: FilePath
+    name: Text | None = Field(None, description="Shown in MLflow; default: the CSV's name without its ending.")
+    root: FilePath | None = Field(None, description="Relative paths resolve against it; default: the CSV's folder.")
+    path_columns: tuple[Text, ...] | None = Field(
         None, description="Joined with `/`; default `path`, or the notebook's columns where the CSV has exactly those."
     )
-    label_column: str | None = None
-    id_column: str | None = None
-    group: str | None = Field(None, description="Column whose values the bootstrap resamples together.")
-    clean_column: str | None = Field(
+    label_column: Text | None = None
+    id_column: Text | None = None
+    group: Text | None = Field(None, description="Column whose values the bootstrap resamples together.")
+    clean_column: Text | None = Field(
         None,
         description="Column with the row id of the same scene without its distractor: pull is measured against it.",
     )
     label_match: Literal["exact", "substring"] | None = None
-    classes: tuple[str, ...] | None = None
-    exclude: tuple[str, ...] | None = Field(None, description="Rows whose path contains one of these are dropped.")
+    classes: tuple[Text, ...] | None = None
+    exclude: tuple[Text, ...] | None = Field(None, description="Rows whose path contains one of these are dropped.")
     resize: Literal["squash", "crop", "pad"] = "squash"
     filter: Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"] = "bilinear"
     exif: Literal["ignore", "apply"] = "ignore"
     verify: Literal["full", "header"] = "full"
     on_error: Literal["fail", "skip"] = "fail"
-    annotations: Path | None = Field(None, description="Regions: COCO JSON, CSV boxes, PNG masks, Pascal VOC or YOLO.")
+    annotations: FilePath | None = Field(
+        None, description="Regions: COCO JSON, CSV boxes, PNG masks, Pascal VOC or YOLO."
+    )
     annotations_format: Literal["coco", "csv", "png", "voc", "yolo"] | None = None
     max_pixels: int = Field(64_000_000, gt=0, description="Larger images are refused from their header.")
 
@@ -138,9 +199,9 @@ class MapConfig(Frozen):
     """One entry of `attention.methods`, when a bare name is not enough."""
 
     method: str
-    target: str | None = None
-    name: str | None = Field(None, description="The map's id; required when options differ from the defaults.")
-    options: dict[str, Any] = Field(default_factory=dict)
+    target: Text | None = None
+    name: Text | None = Field(None, description="The map's id; required when options differ from the defaults.")
+    options: Options = Field(default_factory=dict)
 
 
 def _named_methods(value: object) -> object:
@@ -153,7 +214,7 @@ class AttentionConfig(Frozen):
     """`attention`: which maps to compute, and for which class."""
 
     methods: Annotated[tuple[MapConfig, ...], BeforeValidator(_named_methods)]
-    target: str = Field("predicted", description="`predicted`, `true`, `contrast`, or a class name.")
+    target: Text = Field("predicted", description="`predicted`, `true`, `contrast`, or a class name.")
 
 
 class ReportConfig(Frozen):
@@ -183,12 +244,12 @@ class TrackingConfig(Frozen):
     """`tracking`: the MLflow store."""
 
     uri: str | None = Field(None, description="Default: SQLite under `runs_dir`.")
-    experiment: str = "evalharness"
-    run_name: str | None = None
-    tags: dict[str, str] = Field(default_factory=dict)
-    sweep: str | None = Field(None, description="Set by `run -m`: the tag that the runs of one sweep share.")
-    sweep_command: str | None = None
-    sweep_member: str | None = Field(
+    experiment: Text = Field("evalharness", min_length=1)
+    run_name: Text | None = None
+    tags: Annotated[dict[Text, Text], BeforeValidator(_empty_if_null)] = Field(default_factory=dict)
+    sweep: Text | None = Field(None, description="Set by `run -m`: the tag that the runs of one sweep share.")
+    sweep_command: Text | None = None
+    sweep_member: Text | None = Field(
         None, description="Set by `run -m`: what sets this run apart from the others, shown behind its name."
     )
 
@@ -207,7 +268,7 @@ class FaithfulnessConfig(Frozen):
 class AuditConfig(Frozen):
     """`audit`: what annotated regions are to the classes, and how they are erased."""
 
-    roles: Annotated[dict[str, Literal["object", "distractor", "ignore"]], BeforeValidator(_empty_if_null)] = Field(
+    roles: Annotated[dict[Text, Literal["object", "distractor", "ignore"]], BeforeValidator(_empty_if_null)] = Field(
         default_factory=dict, description="By category; default: `object` if named like a class, else `distractor`."
     )
     erase_roles: tuple[Literal["object", "distractor"], ...] = ("object", "distractor")
@@ -234,7 +295,7 @@ class StressConfig(Frozen):
     """`stress`: cut-outs pasted into the user's own photos."""
 
     num_images: int = Field(0, ge=0, description="Photos, seeded, the classes taking turns; 0: off.")
-    cutouts: Path | None = Field(
+    cutouts: FilePath | None = Field(
         None, description="Folder of PNG or WebP with alpha, a sub-folder per category; default: the bundled animals."
     )
     scale: tuple[float, float] = Field(
@@ -253,9 +314,9 @@ class WhatIsItConfig(Frozen):
     """`what_is_it`: names what the noisiest images' maps light up off the object, with a pre-trained model."""
 
     num_images: int = Field(0, ge=0, description="The noisiest images of the first map; 0: off.")
-    weights: str | None = Field(None, description="Of the pre-trained model, with its head.")
-    classes: tuple[str, ...] | Literal["imagenet"] | None = Field(None, description="Order of its outputs.")
-    model: Annotated[dict[str, Any], BeforeValidator(_empty_if_null)] = Field(
+    weights: Text | None = Field(None, description="Of the pre-trained model, with its head.")
+    classes: tuple[Text, ...] | Literal["imagenet"] | None = Field(None, description="Order of its outputs.")
+    model: Options = Field(
         default_factory=dict, description="Where it differs from the run's `model`, such as {preprocessing: vit}."
     )
     download: bool = Field(
@@ -286,11 +347,13 @@ class GateConfig(Frozen):
 class CompareConfig(Frozen):
     """`compare`: two or more finished runs against one of them."""
 
-    reference: str | None = Field(None, description="One of the runs, as named on the command line; default the first.")
+    reference: Text | None = Field(
+        None, description="One of the runs, as named on the command line; default the first."
+    )
     min_difference: float = Field(
         0.02, gt=0, le=1, description="Difference in accuracy that matters: how many images would tell it?"
     )
-    maps: tuple[str, ...] | None = Field(None, description="Map ids; default: all, which every run must then have.")
+    maps: tuple[Text, ...] | None = Field(None, description="Map ids; default: all, which every run must then have.")
     num_flips: int = Field(12, ge=0, le=200, description="Broken, and fixed, images that are drawn.")
 
 
@@ -309,12 +372,12 @@ class RunConfig(Frozen):
     compare: CompareConfig = CompareConfig()
     bootstrap: BootstrapConfig = BootstrapConfig()
     tracking: TrackingConfig = TrackingConfig()
-    runs_dir: Path = Path("runs")
-    output_dir: Path | None = Field(None, description="Default: a folder under `runs_dir`/results named by recipe.")
+    runs_dir: FilePath = Path("runs")
+    output_dir: FilePath | None = Field(None, description="Default: a folder under `runs_dir`/results named by recipe.")
     batch_size: int = Field(32, ge=1)
     num_workers: int = Field(2, ge=1, description="Threads that decode images ahead of the model.")
     limit: int | None = Field(None, ge=1, description="Evaluate this many rows: seeded, stratified by class.")
-    seed: int = 123
+    seed: int = Field(123, ge=0, lt=2**32)
     resume: bool = Field(
         default=True, description="Reuse complete results of the same recipe, continue incomplete ones."
     )

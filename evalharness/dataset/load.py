@@ -9,7 +9,7 @@ from evalharness.config.schema import DatasetConfig
 from evalharness.dataset.bad_rows import bad_rows_error
 from evalharness.dataset.layout import resolve_classes, resolve_layout
 from evalharness.dataset.limit import select_stratified
-from evalharness.dataset.rows import is_excluded, list_samples
+from evalharness.dataset.rows import check_clean_ids, is_excluded, list_samples
 from evalharness.dataset.scan import scan_images
 from evalharness.dataset.table import read_table
 from evalharness.errors import DatasetError
@@ -45,6 +45,7 @@ def load_dataset(
     """
     table = read_table(config.csv)
     layout = resolve_layout(config, table)
+    check_clean_ids(table, layout)
     rows = [row for row in table.rows if not is_excluded(row, layout)]
     num_excluded = len(table.rows) - len(rows)
     if not rows:

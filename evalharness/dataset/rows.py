@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from evalharness import console
 from evalharness.dataset.bad_rows import Finding
 from evalharness.dataset.layout import Layout, compose
-from evalharness.dataset.table import Row
+from evalharness.dataset.table import Row, Table
+from evalharness.errors import DatasetError
 from evalharness.records import BadRow, Sample
 
 MAX_NAMED_CLASSES = 12
+MAX_NAMED_IDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,41 @@ def list_samples(rows: Sequence[Row], layout: Layout, classes: tuple[str, ...], 
             bad_row = BadRow(_row_id(row, layout), join_path(row, layout), row.line, error.reason)
             findings.append(Finding(error.kind, bad_row))
     return Listing(tuple(samples), tuple(findings))
+
+
+def check_clean_ids(table: Table, layout: Layout) -> None:
+    """Tells which ids in `dataset.clean_column` are in no row of the CSV.
+
+    Args:
+        table: All rows, excluded ones too.
+        layout: The meaning of the columns.
+
+    Raises:
+        DatasetError: There are ids, and none of them is a row's.
+    """
+    if layout.clean_column is None:
+        return
+    lines = {row.cells[layout.clean_column]: row.line for row in reversed(table.rows)}
+    lines.pop("", None)
+    known = {_row_id(row, layout) for row in table.rows}
+    unknown = sorted((line, row_id) for row_id, line in lines.items() if row_id not in known)
+    if not unknown:
+        return
+    named = ", ".join(f"{row_id!r} (line {line})" for line, row_id in unknown[:MAX_NAMED_IDS])
+    named += ", ..." if len(unknown) > MAX_NAMED_IDS else ""
+    if len(unknown) == len(lines):
+        meant = f"in the column {layout.id_column!r}" if layout.id_column else "paths, since there is no id_column"
+        raise DatasetError(
+            "the clean column names no row",
+            expected=f"row ids ({meant})",
+            got=named,
+            where=f"{table.csv}, dataset.clean_column: {layout.clean_column}",
+            fix="Write ids of rows, or set dataset.clean_column=null",
+        )
+    console.note(
+        f"dataset.clean_column: {len(unknown):,} of {len(lines):,} ids in the column {layout.clean_column!r} are in no "
+        f"row of {table.csv}: {named}"
+    )
 
 
 def match_label(text: str, layout: Layout, classes: Mapping[str, str]) -> str:

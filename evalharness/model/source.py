@@ -18,35 +18,53 @@ if TYPE_CHECKING:
 
 ENDINGS = (".h5", ".hdf5", ".keras")
 MLFLOW_URI = re.compile(r"(runs|models|mlflow-artifacts):/")
+OTHER_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
-def resolve_weights(weights: str, *, tracking_uri: str, cache_dir: Path) -> WeightsSource:
+def resolve_weights(weights: str, *, tracking_uri: str, cache_dir: Path, key: str = "model.weights") -> WeightsSource:
     """Finds the file, tells its format from its content and hashes it.
 
     Args:
         weights: A path, or an MLflow uri (`runs:/...`, `models:/...`).
         tracking_uri: The MLflow store that an uri is looked up in.
         cache_dir: Where artifacts of a tracking server are downloaded to.
+        key: Of the config, for messages.
 
     Raises:
         WeightsError: No such file or artifact, or not a weights file.
     """
     source_run_id = None
     if MLFLOW_URI.match(weights):
-        path, source_run_id = _fetch_artifact(weights, tracking_uri, cache_dir)
+        path, source_run_id = _fetch_artifact(weights, tracking_uri, cache_dir, key)
+    elif OTHER_URI.match(weights):
+        raise WeightsError(
+            "weights are not fetched from such an address",
+            expected="a path, or an MLflow uri (runs:/... or models:/...)",
+            got=weights,
+            where=key,
+            fix="Download the file and name its path",
+        )
     else:
         path = Path(weights).expanduser()
-    if path.is_dir() and (path / "saved_model.pb").exists():
-        raise WeightsError(
-            "weights are in a SavedModel folder, which can run code when loaded",
-            got=path,
-            where="model.weights",
-            fix="Save them once with model.save_weights('weights.h5')",
-        )
+    if path.is_dir():
+        raise _folder_error(path, key)
     if not path.is_file():
-        raise WeightsError("weights file not found", expected="a .h5 or .keras file", got=path, where="model.weights")
+        raise WeightsError("weights file not found", expected="a .h5 or .keras file", got=path, where=key)
     file_format = detect_format(path)
     return WeightsSource(weights, path, _sha256(path), file_format, source_run_id)
+
+
+def _folder_error(path: Path, key: str) -> WeightsError:
+    if (path / "saved_model.pb").exists():
+        return WeightsError(
+            "weights are in a SavedModel folder, which can run code when loaded",
+            got=path,
+            where=key,
+            fix="Save them once with model.save_weights('weights.h5')",
+        )
+    found = sorted(file.name for file in path.glob("*") if file.name.lower().endswith(ENDINGS))
+    fix = f"Append the file's name, such as {found[0]}" if found else f"No file in it ends in {' or '.join(ENDINGS)}"
+    return WeightsError("weights are a folder", expected="a .h5 or .keras file", got=path, where=key, fix=fix)
 
 
 def detect_format(path: Path) -> str:
@@ -118,7 +136,7 @@ def _cure(path: Path) -> str:
     return "Save the weights with model.save_weights('weights.h5')"
 
 
-def _fetch_artifact(uri: str, tracking_uri: str, cache_dir: Path) -> tuple[Path, str | None]:
+def _fetch_artifact(uri: str, tracking_uri: str, cache_dir: Path, key: str) -> tuple[Path, str | None]:
     from mlflow import MlflowClient
     from mlflow.artifacts import download_artifacts
     from mlflow.exceptions import MlflowException
@@ -132,7 +150,7 @@ def _fetch_artifact(uri: str, tracking_uri: str, cache_dir: Path) -> tuple[Path,
             raise WeightsError(
                 "weights cannot be fetched from MLflow",
                 got=": ".join([uri, *str(error).splitlines()[:1]]),
-                where="model.weights",
+                where=key,
                 fix="Check the uri and tracking.uri, which names the store that it is looked up in",
             ) from error
         file = _only_file(local, uri)

@@ -1,5 +1,6 @@
 """Figures of the audit: which animal pulls to which class, and what is looked at, used, both or neither."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -48,7 +49,9 @@ def _write_cell(axes: Axes, cell: PullCell, row: int, column: int, limit: float)
         axes.text(column, row, f"n = {cell.num_images}", ha="center", va="center", color=MUTED, size=8)
         return
     colour = "white" if abs(cell.pull.value) > 0.6 * limit else "black"
-    text = f"{cell.pull.value:+.3f}\n[{cell.pull.ci_low:+.2f}, {cell.pull.ci_high:+.2f}]"
+    text = f"{cell.pull.value:+.3f}"
+    if not math.isnan(cell.pull.ci_low):
+        text += f"\n[{cell.pull.ci_low:+.2f}, {cell.pull.ci_high:+.2f}]"
     axes.text(column, row, text, ha="center", va="center", color=colour, size=8)
     if cell.is_significant:
         axes.add_patch(_frame(column, row))

@@ -1,6 +1,8 @@
 """What an evaluation reads besides photos, labels, regions and weights: cut-outs, and other models."""
 
 import hashlib
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,8 +16,11 @@ from evalharness import tracking
 from evalharness.audit.seeding import generator_for
 from evalharness.config.schema import ModelConfig, RunConfig, StressConfig
 from evalharness.dataset.cutouts import load_cutouts
-from evalharness.errors import ConfigError
+from evalharness.errors import ConfigError, WeightsError
+from evalharness.model.stored_weights import StoredWeights, open_weights
 from evalharness.records import UInt8Array, WeightsSource
+
+_MODEL_KEY = re.compile(rf"(?<![\w/.-])model\.({'|'.join(ModelConfig.model_fields)})(?!\w|\.\w)")
 
 
 @dataclass(frozen=True)
@@ -69,14 +74,23 @@ def gather_extras(config: RunConfig) -> Extras:
     """Reads and checks what the config names.
 
     Raises:
-        EvalHarnessError: A folder or a file cannot be used.
+        EvalHarnessError: A folder or a file cannot be used, or there is no map whose hot regions could be named.
     """
-    return Extras(
-        gather_cutouts(config.stress),
-        resolve_file(config, config.model.reference),
-        resolve_file(config, config.what_is_it.weights if config.what_is_it.num_images else None),
-        namer_config(config),
-    )
+    if config.what_is_it.num_images and not config.attention.methods:
+        raise ConfigError(
+            "what_is_it names what attention maps light up, and there are none",
+            expected="at least one method",
+            got="[]",
+            where="attention.methods",
+            fix="Name a method, such as attention.methods=[grad_attention], or set what_is_it.num_images=0",
+        )
+    cutouts = gather_cutouts(config.stress)
+    reference = resolve_file(config, config.model.reference, "model.reference")
+    wanted = config.what_is_it.weights if config.what_is_it.num_images else None
+    namer, built = resolve_file(config, wanted, "what_is_it.weights"), namer_config(config)
+    if namer is not None and built is not None:
+        check_namer(built, namer)
+    return Extras(cutouts, reference, namer, built)
 
 
 def namer_config(config: RunConfig) -> ModelConfig | None:
@@ -104,10 +118,67 @@ def namer_config(config: RunConfig) -> ModelConfig | None:
         return ModelConfig.model_validate(values)
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise ConfigError("the pre-trained model does not fit", got=problems, where="what_is_it.model") from error
+        raise ConfigError(
+            "the pre-trained model does not fit",
+            got=name_namer_keys(problems),
+            where="what_is_it.model, what_is_it.classes",
+        ) from error
 
 
-def resolve_file(config: RunConfig, weights: str | None) -> WeightsSource | None:
+def check_namer(config: ModelConfig, source: WeightsSource) -> None:
+    """Compares what the weights file alone tells of classes and image size, before hours of predicting.
+
+    Raises:
+        WeightsError: They are others than those of the config.
+    """
+    if config.builder or config.backbone == "from_file":
+        return
+    with open_weights(source) as stored:
+        shapes = {name: array.shape for name, array in stored.backbone.items()}
+        columns = _dense_columns(stored)
+    num_classes = len(config.classes or ())
+    # One sigmoid stands for two classes.
+    if columns and num_classes not in columns and not (num_classes == 2 and 1 in columns):
+        raise WeightsError(
+            "the pre-trained model has another number of classes",
+            expected=f"{num_classes}, as in what_is_it.classes",
+            got=columns[-1],
+            where=source.path,
+            fix=f"Set what_is_it.classes to the {columns[-1]} names in the order of training",
+        )
+    if not {"embedding/kernel", "posembed_input/pos_embedding"} <= set(shapes):
+        return
+    patch_size, num_patches = shapes["embedding/kernel"][0], shapes["posembed_input/pos_embedding"][1] - 1
+    height, width = config.image_size
+    expected, side = (height // patch_size) * (width // patch_size), math.isqrt(num_patches)
+    if num_patches != expected:
+        size = side * patch_size if side**2 == num_patches else "[HEIGHT,WIDTH]"
+        raise WeightsError(
+            "the pre-trained model has another image size",
+            expected=f"{expected} patches of {patch_size} px, as in {height} x {width} px",
+            got=num_patches,
+            where=source.path,
+            fix=f"Set what_is_it.model={{image_size:{size}}}",
+        )
+
+
+def name_namer_keys(text: str) -> str:
+    """A message about a model, with the keys of `what_is_it` instead of those of `model`."""
+
+    def renamed(key: re.Match[str]) -> str:
+        return f"what_is_it.{'' if key[1] in ('weights', 'classes') else 'model.'}{key[1]}"
+
+    # The group model/head is of the run's model alone.
+    return _MODEL_KEY.sub(renamed, text.replace("choose model/head=... or list", "list"))
+
+
+def _dense_columns(stored: StoredWeights) -> list[int]:
+    """The widths of the dense layers of the head, the output's last."""
+    kernels = [layer.arrays.get("kernel", layer.arrays.get("0")) for layer in stored.head if layer.kind == "dense"]
+    return [int(kernel.shape[-1]) for kernel in kernels if kernel is not None]
+
+
+def resolve_file(config: RunConfig, weights: str | None, key: str) -> WeightsSource | None:
     """Finds the weights of another model than the evaluated one."""
     if weights is None:
         return None
@@ -115,6 +186,7 @@ def resolve_file(config: RunConfig, weights: str | None) -> WeightsSource | None
         weights,
         tracking_uri=tracking.resolve_uri(config.tracking.uri, config.runs_dir),
         cache_dir=config.runs_dir / "cache" / "weights",
+        key=key,
     )
 
 

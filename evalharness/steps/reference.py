@@ -1,5 +1,6 @@
 """Before and after fine-tuning: where the same backbone looked before, and how far its attention moved."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -57,13 +58,19 @@ class ShareChange:
     @property
     def sentence(self) -> str:
         """Which way the share went, in plain words."""
-        numbers = f"{self.change.value:+.3f}, {self.change.ci_low:+.3f} to {self.change.ci_high:+.3f}"
-        ends = f"{self.before.value:.3f} before, {self.after.value:.3f} after; {numbers}"
+        ends = f"{self.before.value:.3f} before, {self.after.value:.3f} after; {self.change.value:+.3f}"
+        if math.isnan(self.change.ci_low):
+            return f"The share of {self.map_id} on {self.category}: {ends}; too few images for an interval."
+        ends += f", {self.change.ci_low:+.3f} to {self.change.ci_high:+.3f}"
         if self.change.ci_high < 0:
             return f"The share of {self.map_id} on {self.category} fell ({ends})."
         if self.change.ci_low > 0:
             return f"The share of {self.map_id} on {self.category} rose ({ends})."
         return f"The share of {self.map_id} on {self.category} did not clearly change ({ends})."
+
+
+def _range(interval: Interval) -> str:
+    return "" if math.isnan(interval.ci_low) else f"{interval.ci_low:.0%} to {interval.ci_high:.0%}; "
 
 
 @dataclass(frozen=True)
@@ -91,8 +98,7 @@ class BeforeAfter:
             )
         parts += [
             f"Fine-tuning moved {entry.total_variation.value:.0%} of {entry.map_id} elsewhere "
-            f"({entry.total_variation.ci_low:.0%} to {entry.total_variation.ci_high:.0%}; rank correlation "
-            f"{entry.spearman.value:.2f})."
+            f"({_range(entry.total_variation)}rank correlation {entry.spearman.value:.2f})."
             for entry in self.movements
             if not entry.is_by_construction
         ]

@@ -13,7 +13,10 @@ from evalharness import model as models
 from evalharness import results
 from evalharness.audit import BoolArray, grid_coverage, grid_mask
 from evalharness.audit.hot_regions import HotRegion, crop_box, hottest_region
+from evalharness.config.schema import RunConfig
+from evalharness.errors import EvalHarnessError
 from evalharness.records import FloatArray, Sample, UInt8Array
+from evalharness.steps.extras import Extras, name_namer_keys
 from evalharness.steps.inputs import Inputs, timed
 from evalharness.steps.noise import Noise
 
@@ -122,12 +125,36 @@ def crop_of(inputs: Inputs, row_id: str, box: Sequence[float]) -> UInt8Array:
     return photo[top:bottom, left:right]
 
 
+def load_namer(
+    config: RunConfig, extras: Extras
+) -> tuple[Callable[[UInt8Array], FloatArray], tuple[str, ...], tuple[int, int]]:
+    """The pre-trained model: probabilities of images, the names of its outputs, and the size of its input.
+
+    Raises:
+        EvalHarnessError: The weights do not fit, or cannot be fetched.
+    """
+    source, namer = extras.namer, extras.namer_config
+    if source is None or namer is None:
+        size = config.model.image_size
+        return models.load_published(config.model.backbone, size), models.imagenet_classes(), size
+    classes = namer.classes or ()
+    try:
+        model = models.load_model(namer, classes=classes, source=source)
+    except EvalHarnessError as error:
+        raise type(error)(f"what_is_it: {name_namer_keys(str(error))}") from error
+
+    def probs_of(images: UInt8Array) -> FloatArray:
+        return np.asarray(model.predict_probs(np.asarray(images, np.float32)), np.float32)
+
+    return probs_of, classes, namer.image_size
+
+
 def _name_all(inputs: Inputs, samples: Sequence[Sample], maps: FloatArray, noise: Noise) -> pd.DataFrame:
     map_id = noise.maps[0].map_id
     found = _find_regions(inputs, samples, maps, noise.ranked(map_id))
     if not found:
         return pd.DataFrame(columns=COLUMNS)
-    predict, classes, size = _load_namer(inputs)
+    predict, classes, size = load_namer(inputs.config, inputs.extras)
     crops = [Image.fromarray(crop_of(inputs, row_id, box)) for row_id, _, box in found]
     resized = [crop.resize((size[1], size[0]), Image.Resampling.BILINEAR) for crop in crops]
     probs = predict(np.stack([np.asarray(crop, np.uint8) for crop in resized]))
@@ -191,19 +218,3 @@ def _object_patches(inputs: Inputs, sample: Sample) -> BoolArray | None:
 
 def _has_objects(inputs: Inputs) -> bool:
     return inputs.annotations is not None and "object" in inputs.annotations.roles.values()
-
-
-def _load_namer(inputs: Inputs) -> tuple[Callable[[UInt8Array], FloatArray], tuple[str, ...], tuple[int, int]]:
-    """The pre-trained model: probabilities of images, the names of its outputs, and the size of its input."""
-    source, config = inputs.extras.namer, inputs.extras.namer_config
-    if source is None or config is None:
-        size = inputs.config.model.image_size
-        predict = models.load_published(inputs.config.model.backbone, size)
-        return predict, models.imagenet_classes(), size
-    classes = config.classes or ()
-    model = models.load_model(config, classes=classes, source=source)
-
-    def probs_of(images: UInt8Array) -> FloatArray:
-        return np.asarray(model.predict_probs(np.asarray(images, np.float32)), np.float32)
-
-    return probs_of, classes, config.image_size

@@ -79,13 +79,46 @@ def test_coco_faults_are_listed(tmp_path):
         assert part in text
 
 
+def _spoil(entries, **values):
+    return lambda content: content[entries][0].update(values)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (_spoil("images", height="abc"), "image 7: height 'abc' and width 20 are not numbers of pixels"),
+        (_spoil("images", height=[12]), "image 7: height [12] and width 20 are not numbers of pixels"),
+        (_spoil("images", width=float("inf")), "image 7: height 12 and width inf are not numbers of pixels"),
+        (_spoil("images", id=[0]), "image 'test/roses/1.jpg' (entry 1): its id is [0], not a number or text"),
+        (_spoil("images", id=None), "image 'test/roses/1.jpg' (entry 1): its id is None"),
+        (_spoil("annotations", image_id=[0]), "annotation 1: image_id [0] is not among the images"),
+        (_spoil("annotations", category_id={}), "annotation 1: category_id {} has no name among the categories"),
+        (_spoil("annotations", bbox=[10**400, 0, 1, 1]), "annotation 1: int too large"),
+        (_spoil("annotations", segmentation=5), "annotation 1: its segmentation is 5, neither polygons nor"),
+        (_spoil("categories", id=[1]), "category 'dog': its id is [1], not a number or text"),
+        (_spoil("categories", name="d\0g"), "category 'd\\x00g': its name contains a NUL character"),
+    ],
+)
+def test_coco_values_of_another_kind_are_told(spoil, told, tmp_path):
+    path = write_coco(tmp_path)
+    content = json.loads(path.read_text())
+    spoil(content)
+    path.write_text(json.dumps(content))
+    with pytest.raises(DatasetError) as caught:
+        read(path)
+    assert str(path) in str(caught.value)
+    assert told in str(caught.value)
+
+
 def test_coco_segmentation_beats_box_and_an_empty_one_does_not(tmp_path):
     path = change(write_coco(tmp_path, "polygon"), bbox=[0, 0, 1, 1])
     assert type(read(path).images[0].shapes[0][1]).__name__ == "Polygons"
     assert type(read(change(path, segmentation=[])).images[0].shapes[0][1]).__name__ == "Box"
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"images": []}', '{"images": [], "annotations": [1], "categories": []}'])
+@pytest.mark.parametrize(
+    "text", ["{", "[]", "9" * 5000, '{"images": []}', '{"images": [], "annotations": [1], "categories": []}']
+)
 def test_other_json_is_no_coco(text, tmp_path):
     (tmp_path / "a.json").write_text(text)
     with pytest.raises(DatasetError, match="expected a COCO file"):
@@ -104,6 +137,32 @@ def test_csv_faults_are_listed(tmp_path):
         "line 5: height is ''",
     ):
         assert part in text
+
+
+def test_csv_rows_with_too_many_cells_and_nul_characters_are_listed(tmp_path):
+    rows = [(NAMES[0], "dog", *DOG), (NAMES[0], "dog", *DOG, 7, 8), (NAMES[0], "d\0g", *DOG), (NAMES[1],)]
+    with pytest.raises(DatasetError) as caught:
+        read(write_csv(tmp_path, rows))
+    text = str(caught.value)
+    assert text.startswith("2 lines of")
+    assert "line 3: it has 8 cells, the header 6" in text
+    assert "line 4: the category 'd\\x00g' contains a NUL character" in text
+
+
+@pytest.mark.parametrize("content", ['"{0},dog,1,1,2,3\n', '{0},"dog,1,1,2,3\n', "{0}," + "x" * 200_000 + ",1,1,2,3\n"])
+def test_csv_that_cannot_be_taken_apart_tells_the_line(content, tmp_path):
+    path = write_csv(tmp_path, [(NAMES[0], "dog", *DOG), (NAMES[1], '"a\nb"', *DOG)])
+    with path.open("a") as file:
+        file.write(content.format(NAMES[2]))
+    with pytest.raises(DatasetError, match=r"boxes\.csv, from line 5\). Look for a quotation mark"):
+        read(path)
+
+
+def test_csv_with_other_delimiters_is_told(tmp_path):
+    path = write_csv(tmp_path)
+    path.write_text(path.read_text().replace(",", ";"))
+    with pytest.raises(DatasetError, match="The header is a single cell: separate the cells by commas"):
+        read(path)
 
 
 def test_csv_without_a_column(tmp_path):
@@ -191,6 +250,19 @@ def test_voc_faults_are_listed(tmp_path):
     assert "4.xml: an object has no name" in text
 
 
+@pytest.mark.parametrize("side", ["inf", "nan", "1e999", "wide"])
+def test_voc_sizes_that_are_no_numbers_are_told(side, tmp_path):
+    with pytest.raises(DatasetError, match=rf"1\.xml: its size/width is '{side}', not a number of pixels"):
+        read(write_voc(tmp_path, size=(12, side)))
+
+
+def test_voc_in_an_encoding_that_there_is_not(tmp_path):
+    folder = write_voc(tmp_path)
+    (folder / "2.xml").write_text('<?xml version="1.0" encoding="bogus"?><annotation></annotation>')
+    with pytest.raises(DatasetError, match=r"2\.xml: unknown encoding: bogus"):
+        read(folder)
+
+
 def test_voc_files_have_a_size_limit(tmp_path, monkeypatch):
     monkeypatch.setattr("evalharness.annotations.voc.MAX_BYTES", 50)
     with pytest.raises(DatasetError, match="more than 50"):
@@ -222,7 +294,7 @@ def test_yolo_names(tmp_path):
     (folder / "classes.txt").write_text("cat\nfox\n")
     assert read(folder / "labels", "yolo").images[0].shapes[0][0] == "fox"
     (folder / "classes.txt").unlink()
-    for text in ("names: 3", "names: [", "- a"):
+    for text in ("names: 3", "names: [", "- a", "names: [2024-99-99]", "[" * 5000):
         (folder / "data.yaml").write_text(text)
         with pytest.raises(DatasetError, match="category names cannot be read"):
             read(folder)

@@ -108,7 +108,11 @@ def test_options_as_they_are_by_default_need_no_name_and_keep_the_others():
             "predicted",
             "unknown attention target: expected predicted, true, contrast, or one of daisy, バラ, got rose",
         ),
-        ([{"method": "rollout", "name": "a/b"}], "predicted", "cannot be a file name: expected at most 80 letters.* got a/b"),
+        (
+            [{"method": "rollout", "name": "a/b"}],
+            "predicted",
+            "cannot be a file name: expected at most 80 letters.* got a/b",
+        ),
         ([{"method": "rollout", "name": "地図"}], "predicted", "cannot be a file name"),
         ([{"method": "rollout", "name": ""}], "predicted", "cannot be a file name"),
         ([{"method": "rollout", "name": ".."}], "predicted", "cannot be a file name"),

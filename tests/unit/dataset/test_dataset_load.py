@@ -388,3 +388,38 @@ class TestLimit:
             if name != chosen:
                 (bench.folder / name).unlink()
         assert [s.row_id for s in bench.load(bench.csv(*rows), limit=1).samples] == [chosen]
+
+
+class TestCleanColumn:
+    HEADER = ("id", "path", "label", "clean")
+
+    def rows(self, bench, cleans):
+        bench.photo("a.png")
+        return bench.csv(*[(str(i), "a.png", "x", clean) for i, clean in enumerate(cleans)], header=self.HEADER)
+
+    def test_ids_of_rows_are_taken_without_a_word(self, bench, capfd):
+        csv = self.rows(bench, ["", "0", "1"])
+        dataset = bench.load(csv, id_column="id", clean_column="clean", limit=1)
+        assert len(dataset.samples) == 1
+        assert "clean" not in capfd.readouterr().err
+
+    def test_some_ids_without_a_row_are_told_once(self, bench, monkeypatch):
+        told = []
+        monkeypatch.setattr("evalharness.console.note", told.append)
+        csv = self.rows(bench, ["1", "70", "71", "71", "72", "73", ""])
+        assert len(bench.load(csv, id_column="id", clean_column="clean").samples) == 7
+        (message,) = told
+        assert "dataset.clean_column: 4 of 5 ids in the column 'clean'" in message
+        assert message.endswith(f"row of {csv}: '70' (line 3), '71' (line 4), '72' (line 6), ...")
+
+    def test_an_excluded_row_is_a_row(self, bench, monkeypatch):
+        monkeypatch.setattr("evalharness.console.note", pytest.fail)
+        bench.photo("a.png")
+        csv = bench.csv(("1", "a.png", "x", "2"), ("2", "a.webp", "x", ""), header=self.HEADER)
+        assert len(bench.load(csv, id_column="id", clean_column="clean", exclude=("webp",)).samples) == 1
+
+    def test_no_id_with_a_row_is_an_error(self, bench):
+        csv = self.rows(bench, ["0", "1"])
+        told = r"names no row: expected row ids \(paths.*got '0' \(line 2\), '1' \(line 3\).*clean_column: clean"
+        with pytest.raises(DatasetError, match=told):
+            bench.load(csv, clean_column="clean")

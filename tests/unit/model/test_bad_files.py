@@ -103,10 +103,8 @@ def test_saved_model_folder(tmp_path):
     assert message.endswith("Save them once with model.save_weights('weights.h5').")
 
 
-@pytest.mark.parametrize("name", ["missing.h5", "folder"])
-def test_no_such_file(name, tmp_path):
-    (tmp_path / "folder").mkdir()
-    path = tmp_path / name
+def test_no_such_file(tmp_path):
+    path = tmp_path / "missing.h5"
     message = refusal(path, tmp_path)
     assert message == f"weights file not found: expected a .h5 or .keras file, got {path} (model.weights)."
 
@@ -151,3 +149,31 @@ def test_format_is_told_from_the_content_not_the_name(layout, saved, tmp_path):
     path = tmp_path / "epoch-20.bin"
     path.write_bytes(saved[layout].read_bytes())
     assert resolve(path, tmp_path).file_format == layout
+
+
+@pytest.mark.parametrize(
+    ("names", "advice"),
+    [
+        (("b.keras", "a.h5", "log.txt"), "Append the file's name, such as a.h5."),
+        ((), "No file in it ends in .h5 or .hdf5 or .keras."),
+    ],
+)
+def test_a_folder_is_called_a_folder(names, advice, tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name in names:
+        (folder / name).touch()
+    told = f"weights are a folder: expected a .h5 or .keras file, got {folder} (model.weights). {advice}"
+    assert refusal(folder, tmp_path) == told
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9/x.h5", "s3://bucket/x.h5"])
+def test_an_address_is_told_as_it_was_given(address, tmp_path):
+    message = refusal(address, tmp_path)
+    assert f"got {address} (model.weights)" in message
+    assert message.endswith("Download the file and name its path.")
+
+
+def test_the_key_is_that_of_the_other_model(tmp_path):
+    with pytest.raises(WeightsError, match=r"gone\.h5 \(model\.reference\)"):
+        resolve_weights("gone.h5", tracking_uri="", cache_dir=tmp_path, key="model.reference")

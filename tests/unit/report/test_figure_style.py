@@ -13,8 +13,16 @@ from made_up_run import build_run
 from PIL import Image
 
 import evalharness
+from evalharness.audit import PullCell
 from evalharness.records import Interval
-from evalharness.report import draw_confusion_matrix, draw_prediction_grid, draw_reliability
+from evalharness.report import (
+    AttentionPair,
+    draw_confusion_matrix,
+    draw_contact_sheet,
+    draw_prediction_grid,
+    draw_pull,
+    draw_reliability,
+)
 from evalharness.report.style import drawn_text, figure_style, new_figure, save_figure, text_width
 
 NO_GLYPH = "\U0001f339"
@@ -104,3 +112,26 @@ def test_wide_characters_fill_two_columns():
 
 def test_new_figure_size():
     assert tuple(new_figure(3, 2).get_size_inches()) == (3, 2)
+
+
+def test_words_without_glyphs_are_slugs_wherever_they_stand(tmp_path):
+    figure = new_figure(4, 2)
+    axes = figure.subplots()
+    axes.set_title(f"Most of the map on {NO_GLYPH} first, {NO_GLYPH}\nand a_b 9 %")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        save_figure(figure, tmp_path / "title.png")
+    known = drawn_text(NO_GLYPH)
+    assert axes.get_title() == f"Most of the map on {known} first, {known}\nand a_b 9 %"
+
+
+def test_categories_without_glyphs_warn_nobody(tmp_path):
+    cell = PullCell(f"dog {NO_GLYPH}", "roses", 12, Interval(0.1, 0.0, 0.2), 0.5, None, float("nan"))
+    pair = AttentionPair(
+        "1.jpg", np.zeros((8, 8, 3), np.uint8), np.ones((2, 2)), "roses", "roses", 0.5, f"20% on {NO_GLYPH}"
+    )
+    title = f"Most of the map on {NO_GLYPH} first"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        save_figure(draw_pull([cell]), tmp_path / "pull.png")
+        save_figure(draw_contact_sheet([pair], title=title, density_max=3), tmp_path / "sheet.png")

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
+from tiny_vit import TINY_SIZES
 
 from evalharness.config.compose import compose_config, overrides_from
-from evalharness.errors import ConfigError
-from evalharness.steps.extras import Cutouts, gather_cutouts, namer_config
+from evalharness.errors import ConfigError, WeightsError
+from evalharness.steps.extras import Cutouts, gather_cutouts, gather_extras, name_namer_keys, namer_config
+from evalharness.steps.what_is_it import load_namer
 
 IMAGE = np.full((4, 4, 4), 255, np.uint8)
 
@@ -87,3 +89,55 @@ def test_published_weights_are_for_known_backbones_only():
 def test_settings_that_contradict_each_other_are_refused(values):
     with pytest.raises(ConfigError):
         config(**values)
+
+
+NAMER = {"what_is_it__num_images": 2, "what_is_it__classes": list("abcde")}
+
+
+def custom(tiny_run, **values):
+    sizes = {f"model__{name}": value for name, value in TINY_SIZES.items()}
+    weights = {"what_is_it__weights": str(tiny_run.weights)}
+    return config(**{"model": "custom", "model__preprocessing": "vit", **sizes, **weights, **NAMER, **values})
+
+
+def test_nothing_to_name_without_a_map_is_refused(tiny_run):
+    with pytest.raises(ConfigError, match=r"got \[\] \(attention\.methods\).*what_is_it\.num_images=0"):
+        gather_extras(custom(tiny_run, attention__methods=[]))
+    gather_extras(custom(tiny_run, attention__methods=[], what_is_it__num_images=0))
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"what_is_it__classes": ["a", "b", "c"]}, "Set what_is_it.classes to the 5 names in the order of training"),
+        ({"what_is_it__classes": "imagenet"}, "expected 1000, as in what_is_it.classes, got 5"),
+        ({"what_is_it__model": {"image_size": 64}}, "Set what_is_it.model={image_size:32}"),
+        ({"what_is_it__weights": "gone.h5"}, "got gone.h5 (what_is_it.weights)"),
+    ],
+)
+def test_a_namer_that_does_not_fit_is_told_before_anything_is_predicted(values, told, tiny_run):
+    with pytest.raises(WeightsError) as caught:
+        gather_extras(custom(tiny_run, **values))
+    assert told in str(caught.value)
+
+
+def test_a_namer_that_fits_is_gathered(tiny_run):
+    extras = gather_extras(custom(tiny_run))
+    assert extras.namer.path == tiny_run.weights
+    predict, classes, size = load_namer(custom(tiny_run), extras)
+    assert (predict(np.zeros((2, 32, 32, 3), np.uint8)).shape, classes, size) == ((2, 5), tuple("abcde"), (32, 32))
+
+
+def test_what_only_loading_tells_names_the_keys_of_the_namer(tiny_run):
+    settings = custom(tiny_run, what_is_it__model={"head": [{"layer": "dense", "units": "classes"}]})
+    with pytest.raises(
+        WeightsError, match=r"what_is_it: weights do not fit(.|\n)*list what_is_it\.model\.head as it was"
+    ):
+        load_namer(settings, gather_extras(settings))
+
+
+def test_keys_are_renamed_and_paths_are_not():
+    text = "set model.classes (/a/model.weights.h5, model.head.h5): as in model.image_size."
+    assert name_namer_keys(text) == (
+        "set what_is_it.classes (/a/model.weights.h5, model.head.h5): as in what_is_it.model.image_size."
+    )
