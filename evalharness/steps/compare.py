@@ -271,13 +271,9 @@ def _compare_maps(
 def _compare_regions(
     runs: Sequence[StoredRun], alignment: comparison.Alignment, groups: Sequence[str], resampling: Resampling
 ) -> tuple[tuple[comparison.RegionChange, ...], pd.DataFrame, list[str]]:
-    """Changes of the audit, the pull of every run, and why what was not compared was not."""
-    reference, found, pulls, unlike = runs[0], list[comparison.RegionChange](), [], []
-    before = reference.audit_table("audit")
-    for run in runs:
-        pull = run.audit_table("audit_pull")
-        if pull is not None:
-            pulls.append(pull.assign(run=run.name))
+    """Changes of the audit, the pull of every run whose audit is compared, and why what was not compared was not."""
+    reference, found, unlike = runs[0], list[comparison.RegionChange](), []
+    before, audited = reference.audit_table("audit"), [reference]
     for run in runs[1:]:
         after = run.audit_table("audit")
         if before is None and after is None:
@@ -289,6 +285,7 @@ def _compare_regions(
             fields = [name for name, value in reference.audit_key.items() if run.audit_key.get(name) != value]
             unlike.append(f"The audit of {run.name} was not compared: {', '.join(fields)} differ.")
         else:
+            audited.append(run)
             found += comparison.compare_regions(
                 before,
                 after,
@@ -297,6 +294,7 @@ def _compare_regions(
                 map_ids=alignment.map_ids,
                 resampling=resampling,
             )
+    pulls = [pull.assign(run=run.name) for run in audited if (pull := run.audit_table("audit_pull")) is not None]
     table = pd.concat(pulls, ignore_index=True) if pulls else pd.DataFrame(columns=["run", "category", "class"])
     return tuple(found), table[["run", *(name for name in table.columns if name != "run")]], unlike
 

@@ -242,6 +242,9 @@ def write_audit(folder, seed):
             "delta_prob": uses / 2, "quadrant": np.where(uses == 1, "relies", "clean"),
         }
     ).to_parquet(folder / "audit.parquet", index=False)  # fmt: skip
+    pull = {"category": "dog", "class": "daisy", "n": 20, "pull": 0.1 * seed, "ci_low": 0.0, "ci_high": 0.2,
+            "p_value": 0.5, "significant": False, "pull_own": 0.0}  # fmt: skip
+    pd.DataFrame([pull]).to_parquet(folder / "audit_pull.parquet", index=False)
     write_json(folder / "erasures.key.json", {"sha256": "k", "key": {"fingerprint": str(folder), "annotations": "a"}})
 
 
@@ -253,9 +256,12 @@ def test_audits_stand_side_by_side_paired_by_row(folders, tmp_path):
     (share,) = found.regions[found.regions["measure"] == "share"].to_dict("records")
     assert (share["reference"], share["value"]) == pytest.approx([table["share"].mean() for table in tables])
     assert share["ci_low"] < share["difference"] < share["ci_high"]
+    assert found.pull["run"].unique().tolist() == ["run0.h5 on flowers", "run1.h5 on flowers"]
     write_json(folders[1] / "erasures.key.json", {"sha256": "k", "key": {"annotations": "b"}})
     found = compare(folders[:2], tmp_path)
     assert found.regions.empty
+    # Pull on other regions is no change of pull.
+    assert found.pull["run"].unique().tolist() == ["run0.h5 on flowers"]
     assert any("annotations differ" in remark for remark in found.remarks)
 
 

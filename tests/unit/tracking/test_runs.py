@@ -57,7 +57,7 @@ def test_runs_of_a_sweep_are_flat_and_share_a_tag(ended):
 @pytest.mark.parametrize(
     ("error", "status", "reason"),
     [
-        (DatasetError("3 images are missing:\n  a.jpg"), "FAILED", "3 images are missing: a.jpg."),
+        (DatasetError("3 images are missing:\n  a.jpg"), "FAILED", "3 images are missing: a.jpg"),
         (ValueError("odd"), "FAILED", "ValueError: odd"),
         (KeyboardInterrupt(), "KILLED", "interrupted"),
         (SystemExit(1), "FAILED", "SystemExit: 1"),
