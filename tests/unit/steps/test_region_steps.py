@@ -118,6 +118,15 @@ def audited(num_images, *, deltas, lift):
     return RegionAudit((summary,), (), None, "", "", table)
 
 
+def test_looks_compare_lifts_and_effects_are_of_the_probability():
+    found = audited(10, deltas=np.full(10, 6.0), lift=1.2).categories[0]
+    # Lift 4 x 1.2 / 4.2, above the controls' 4 / 4.2; its share of 0.29 is below.
+    assert found.looks_threshold == pytest.approx(4 / 4.2)
+    assert found.quadrants["relies"].interval.value == 1
+    assert found.delta_prob.value == pytest.approx(1 / (1 + np.exp(-5)) - 1 / (1 + np.exp(1)))
+    assert found.flips.interval.value == 1
+
+
 def test_gates_name_the_worst_rows():
     found = audited(10, deltas=np.where(np.arange(10) < 4, np.arange(10) + 1.0, 0), lift=5)
     broken = broken_gates(GateConfig(max_relies_rate=0.3, max_distractor_lift=2), (), found)
