@@ -9,9 +9,10 @@ import pandas as pd
 from PIL import Image
 from report_results import HOSTILE, load_photo, write_report_results
 
+from evalharness.config.schema import CompareConfig
 from evalharness.results import StoredResult
 from evalharness.results.manifest import MANIFEST, write_json
-from evalharness.steps.compare import examine, parse_compare
+from evalharness.steps.compare import examine
 from evalharness.steps.compared_runs import StoredRun
 from evalharness.steps.comparison_files import build_tables, report_contents, write_comparison
 
@@ -72,7 +73,7 @@ def change_config(folder, number):
 
 def write_made_up_comparison(folder: Path, runs):
     """The comparison's folder; returns what its report read."""
-    findings = examine(runs, parse_compare({"num_flips": 1}))
+    findings = examine(runs, CompareConfig(num_flips=1))
     folder.mkdir(parents=True, exist_ok=True)
     write_comparison(folder, findings)
     manifest = json.loads((folder / MANIFEST).read_text())

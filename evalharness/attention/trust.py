@@ -4,12 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from evalharness.records import FloatArray, Interval
-from evalharness.statistics import paired_bootstrap
+from evalharness.statistics import paired_bootstrap, select_groups
 
-BoolArray = npt.NDArray[np.bool_]
 MEASURES: Mapping[str, bool | None] = {
     "deletion_mean": False,
     "deletion_blur": False,
@@ -105,14 +103,11 @@ def judge_maps(
             return Interval(np.nan, np.nan, np.nan)
         return paired_bootstrap(
             differences[is_defined],
-            groups=groups_of(is_defined),
+            groups=select_groups(groups, is_defined),
             num_resamples=num_resamples,
             confidence=confidence,
             seed=seed,
         )
-
-    def groups_of(is_kept: BoolArray) -> list[str]:
-        return [group for group, kept in zip(groups, is_kept, strict=True) if kept]
 
     judged = []
     for map_id in map_ids:
@@ -123,6 +118,6 @@ def judge_maps(
             for rival in RIVALS
             if rival != map_id
         }
-        num_units = len(set(groups_of(np.isfinite(own["faithfulness"]))))
+        num_units = len(set(np.asarray(groups)[np.isfinite(own["faithfulness"])]))
         judged.append(MapTrust(map_id, len(groups), num_units, measures, leads, max_head_similarity))
     return tuple(judged)

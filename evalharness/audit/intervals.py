@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from evalharness.records import FloatArray, Interval
-from evalharness.statistics import paired_bootstrap, percentile_interval, resample_counts, resampling_units
+from evalharness.records import FloatArray, IntArray, Interval
+from evalharness.statistics import percentile_interval, resample_counts, resampling_units, select_groups
 
 MIN_UNITS = 5
 """Images, or groups of images, below which an interval would say nothing: its ends are NaN then."""
@@ -39,16 +38,10 @@ def mean_interval(values: FloatArray, groups: Sequence[str] | None, resampling: 
     kept = ~np.isnan(values)
     if not kept.any():
         return UNDEFINED
-    chosen = _select(groups, kept)
-    if _num_units(chosen, int(kept.sum())) < MIN_UNITS:
-        return Interval(float(values[kept].mean()), float("nan"), float("nan"))
-    return paired_bootstrap(
-        values[kept],
-        groups=chosen,
-        num_resamples=resampling.num_resamples,
-        confidence=resampling.confidence,
-        seed=resampling.seed,
-    )
+    chosen = select_groups(groups, kept)
+    means = resampled_means(values[kept], chosen, resampling)
+    units = resampling_units(chosen, len(values[kept]))
+    return interval_over(units, float(values[kept].mean()), means, resampling.confidence)
 
 
 def ratio_interval(
@@ -68,14 +61,11 @@ def ratio_interval(
     if not kept.any() or denominators[kept].sum() == 0:
         return UNDEFINED
     tops, bottoms = numerators[kept], denominators[kept]
-    chosen = _select(groups, kept)
-    if _num_units(chosen, len(tops)) < MIN_UNITS:
-        return Interval(float(tops.sum() / bottoms.sum()), float("nan"), float("nan"))
-    units = resampling_units(chosen, len(tops))
+    units = resampling_units(select_groups(groups, kept), len(tops))
     chunks = resample_counts(units, num_resamples=resampling.num_resamples, seed=resampling.seed)
     sums = np.concatenate([counts @ np.stack([tops, bottoms], axis=1) for counts in chunks])
     ratios = np.divide(sums[:, 0], sums[:, 1], out=np.full(len(sums), np.nan), where=sums[:, 1] != 0)
-    return percentile_interval(float(tops.sum() / bottoms.sum()), ratios, resampling.confidence)
+    return interval_over(units, float(tops.sum() / bottoms.sum()), ratios, resampling.confidence)
 
 
 def resampled_means(values: FloatArray, groups: Sequence[str] | None, resampling: Resampling) -> FloatArray:
@@ -85,9 +75,15 @@ def resampled_means(values: FloatArray, groups: Sequence[str] | None, resampling
     return np.concatenate([counts @ values / counts.sum(axis=1) for counts in chunks])
 
 
-def _num_units(groups: Sequence[str] | None, num_images: int) -> int:
-    return num_images if groups is None else len(set(groups))
+def interval_over(units: IntArray, value: float, resampled: FloatArray, confidence: float) -> Interval:
+    """The percentile interval of a number over images; its ends are NaN with fewer than `MIN_UNITS` units.
 
-
-def _select(groups: Sequence[str] | None, kept: npt.NDArray[np.bool_]) -> list[str] | None:
-    return None if groups is None else [group for group, is_kept in zip(groups, kept, strict=True) if is_kept]
+    Args:
+        units: The unit of each image, from 0 without gaps, shape (images,).
+        value: The number itself.
+        resampled: The number in each resample.
+        confidence: Coverage, between 0 and 1.
+    """
+    if units.max() + 1 < MIN_UNITS:
+        return Interval(value, float("nan"), float("nan"))
+    return percentile_interval(value, resampled, confidence)

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 from evalharness.audit.geometry import BoolArray
 from evalharness.audit.intervals import DEFAULT_RESAMPLING, UNDEFINED, Resampling
 from evalharness.records import FloatArray, Interval
-from evalharness.statistics import percentile_interval, resample_counts, resampling_units
+from evalharness.statistics import percentile_interval, resample_counts, resampling_units, select_groups
 
 CHANCE = 0.5
 
@@ -64,8 +64,7 @@ def predict_mistakes(
     num_wrong = int(wrong.sum())
     if num_wrong in (0, len(scores)):
         return MistakePrediction(score, UNDEFINED, len(scores), num_wrong)
-    kept_groups = None if groups is None else [groups[place] for place in np.flatnonzero(kept)]
-    units = resampling_units(kept_groups, len(scores))
+    units = resampling_units(select_groups(groups, kept), len(scores))
     chunks = resample_counts(units, num_resamples=resampling.num_resamples, seed=resampling.seed)
     resampled = np.concatenate([_weighted_auroc(scores, wrong, counts) for counts in chunks])
     auroc = percentile_interval(float(roc_auc_score(wrong, scores)), resampled, resampling.confidence)

@@ -7,7 +7,7 @@ import numpy as np
 
 from evalharness.audit.intervals import DEFAULT_RESAMPLING, Resampling, mean_interval, resampled_means
 from evalharness.records import FloatArray, IntArray, Interval
-from evalharness.statistics import holm, percentile_interval, resampling_units, sign_flip_p_value
+from evalharness.statistics import holm, percentile_interval, resampling_units, select_groups, sign_flip_p_value
 
 MIN_IMAGES = 10
 SIGNIFICANCE_LEVEL = 0.05
@@ -231,8 +231,7 @@ def pull_columns(cells: Sequence[PullCell]) -> dict[str, list[object]]:
 def _others(found: PullEvidence, class_index: int) -> tuple[FloatArray, list[str] | None]:
     """Gains of a class in the images that are not of it and can tell, and their groups."""
     kept = (found.labels != class_index) & ~np.isnan(found.gains[:, class_index])
-    groups = None if found.groups is None else [found.groups[place] for place in np.flatnonzero(kept)]
-    return found.gains[kept, class_index], groups
+    return found.gains[kept, class_index], select_groups(found.groups, kept)
 
 
 def _with_p_value(cell: PullCell, p_value: float | None) -> PullCell:

@@ -61,7 +61,7 @@ def demo(arguments: Sequence[str]) -> int:
             num_photos = _count(argument.removeprefix("num_photos="))
         else:
             overrides.append(argument)
-    runs_dir = Path(compose_section(overrides, "runs_dir")["runs_dir"])
+    runs_dir = compose_section(overrides, "runs_dir")["runs_dir"]
     note("drawing the example's photos (once; kept in the cache)")
     photos = generate_photos(runs_dir / "cache" / "example", num_photos=num_photos)
     sweep = f"demo-{datetime.now():%Y%m%d-%H%M%S}"

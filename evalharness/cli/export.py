@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evalharness.config.compose import compose_section
-from evalharness.config.schema import TrackingConfig
 from evalharness.console import note, warn
 from evalharness.errors import ConfigError
 
@@ -18,7 +17,7 @@ def export(arguments: Sequence[str]) -> int:
 
     run, folder, map_format, overrides = _parse(arguments)
     section = compose_section(overrides, "tracking", "runs_dir")
-    result = find_result(run, TrackingConfig.model_validate(section["tracking"]), Path(section["runs_dir"]))
+    result = find_result(run, section["tracking"], section["runs_dir"])
     exported = export_result(result, folder, map_format=map_format)
     for text in exported.notes:
         warn(text)

@@ -10,7 +10,7 @@ import yaml
 from rich.text import Text
 
 from evalharness.config.compose import compose_config, compose_section, parse_config
-from evalharness.config.schema import RunConfig, TrackingConfig
+from evalharness.config.schema import RunConfig
 from evalharness.console import console
 from evalharness.errors import ConfigError
 
@@ -111,8 +111,8 @@ def _stored_config(run: str, overrides: Sequence[str]) -> "tuple[StoredResult, R
 
     own = [override for override in overrides if override.startswith(STORE_KEYS)]
     section = compose_section(own, "tracking", "runs_dir")
-    runs_dir = Path(section["runs_dir"])
-    result = find_result(run, TrackingConfig.model_validate(section["tracking"]), runs_dir)
+    runs_dir = section["runs_dir"]
+    result = find_result(run, section["tracking"], runs_dir)
     values: dict[str, Any] = json.loads(json.dumps(result.manifest["config"]))
     values["runs_dir"] = str(runs_dir)
     for override in overrides:

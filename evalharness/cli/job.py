@@ -2,9 +2,12 @@
 
 import os
 import sys
+from argparse import ArgumentError
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from evalharness.errors import ConfigError
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -45,11 +48,32 @@ def start_hydra(job: Callable[["DictConfig"], None], arguments: Sequence[str]) -
 
     # Hydra then raises what it refuses instead of printing it and leaving.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    sys.argv = ["evalharness run", *arguments]
+    sys.argv = ["evalharness run", *overrides_first(arguments)]
     try:
         hydra.main(config_path=str(conf_dir()), config_name="config", version_base="1.3")(job)()
     except (HydraException, OmegaConfBaseException) as error:
         raise missing_launcher(str(error)) or composition_error(error) from error
+
+
+def overrides_first(arguments: Sequence[str]) -> list[str]:
+    """Puts the flags behind the overrides: Hydra reads overrides in one stretch only.
+
+    Raises:
+        ConfigError: A flag that Hydra does not have, or a value that it does not take.
+    """
+    from hydra._internal.utils import get_args_parser
+
+    parser = get_args_parser()
+    parser.exit_on_error = False
+    try:
+        flags, others = parser.parse_known_args(list(arguments))
+    except ArgumentError as error:
+        raise ConfigError(f"flag cannot be used: {error}") from error
+    unknown = [argument for argument in others if argument.startswith("-")]
+    if unknown:
+        raise ConfigError("unknown flag", got=" ".join(unknown), fix="`evalharness run --help` lists the flags")
+    overrides = [*flags.overrides, *others]
+    return [*overrides, *(argument for argument in arguments if argument not in overrides)]
 
 
 def evaluate(composed: "DictConfig", *, number: int, overrides: tuple[str, ...] = ()) -> JobOutcome:

@@ -130,20 +130,20 @@ def guarded(command: Callable[[], int]) -> int:
         print("\ninterrupted; finished rows are kept, and the same command continues", file=sys.stderr)
         return 130
     except OSError as error:
-        if error.errno != errno.ENOSPC and error.filename is not None:
+        if error.errno == errno.ENOSPC:
             return _fail(
                 EvalHarnessError(
-                    "file or folder cannot be used",
-                    got=error.strerror,
-                    where=error.filename,
-                    fix="Check the paths of the command, such as output_dir and runs_dir, and their permissions",
+                    "disk is full", where=error.filename, fix="Make room and repeat the command: finished rows are kept"
                 )
             )
-        if error.errno != errno.ENOSPC:
+        if error.filename is None:
             raise
         return _fail(
             EvalHarnessError(
-                "disk is full", where=error.filename, fix="Make room and repeat the command: finished rows are kept"
+                "file or folder cannot be used",
+                got=error.strerror,
+                where=error.filename,
+                fix="Check the paths of the command, such as output_dir and runs_dir, and their permissions",
             )
         )
 

@@ -67,7 +67,7 @@ def ui_command(config: TrackingConfig, runs_dir: Path) -> str:
 
 def _tracking(overrides: Sequence[str]) -> tuple[TrackingConfig, Path]:
     values = compose_section(overrides, "tracking", "runs_dir")
-    return TrackingConfig.model_validate(values["tracking"]), Path(values["runs_dir"])
+    return values["tracking"], values["runs_dir"]
 
 
 def _port(text: str) -> int:

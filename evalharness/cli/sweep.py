@@ -14,9 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalharness.cli.job import JobOutcome, evaluate, own_overrides, start_hydra
+from evalharness.cli.job import JobOutcome, evaluate, overrides_first, own_overrides, start_hydra
 from evalharness.cli.launchers import Workers, limit_threads, missing_launcher, plan_workers
-from evalharness.cli.run import overrides_first
 from evalharness.config.compose import composition_error, conf_dir, quoted, validate_section
 from evalharness.config.schema import TrackingConfig
 from evalharness.console import console, warn
@@ -60,7 +59,7 @@ def run_sweep(arguments: Sequence[str]) -> int:
     sweep_id = f"{datetime.now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
     sweep = plan_sweep(overrides_first(arguments), sweep_id)
     if sweep is None:
-        start_hydra(_print_nothing, overrides_first(arguments))
+        start_hydra(_print_nothing, arguments)
         return 0
     command = shlex.join(["evalharness", "run", *arguments])
     added = [f"tracking.sweep={sweep_id}", f"tracking.sweep_command={quoted(command)}"]
@@ -76,7 +75,7 @@ def run_sweep(arguments: Sequence[str]) -> int:
 
     with _telling_what_ends(sweep):
         try:
-            start_hydra(member, overrides_first([*arguments, *added]))
+            start_hydra(member, [*arguments, *added])
         except EvalHarnessError:
             raise
         except Exception as error:  # noqa: BLE001

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from evalharness.audit import UNDETERMINED, Resampling
-from evalharness.audit.intervals import MIN_UNITS, mean_interval
+from evalharness.audit.intervals import interval_over, mean_interval
 from evalharness.comparison.pairs import Difference
 from evalharness.records import FloatArray, Interval
-from evalharness.statistics import percentile_interval, resample_counts, resampling_units
+from evalharness.statistics import resample_counts, resampling_units, select_groups
 
 KEYS = ["row_id", "map_id", "category"]
 MEASURES = ("share", "uses", "relies", "flip", "delta_prob")
@@ -57,32 +57,28 @@ def compare_regions(
     paired = paired[paired["row_id"].isin(list(groups)) & paired["map_id"].isin(list(map_ids))]
     found = []
     for map_id in map_ids:
-        of_map = paired[paired["map_id"] == map_id]
-        found += [
-            RegionChange(
-                name=name,
-                map_id=map_id,
-                category=str(category),
-                role=str(rows["role_before"].iloc[0]),
-                num_images=len(rows),
-                measures=_measure(rows, [groups[row_id] for row_id in rows["row_id"]], resampling),
-                num_judged=_count_judged(rows),
+        for category, rows in paired[paired["map_id"] == map_id].groupby("category", sort=True):
+            before, after = _values(rows, "_before"), _values(rows, "_after")
+            found.append(
+                RegionChange(
+                    name=name,
+                    map_id=map_id,
+                    category=str(category),
+                    role=str(rows["role_before"].iloc[0]),
+                    num_images=len(rows),
+                    measures=_measure(before, after, [groups[row_id] for row_id in rows["row_id"]], resampling),
+                    num_judged={key: int((~np.isnan(before[key] + after[key])).sum()) for key in MEASURES},
+                )
             )
-            for category, rows in of_map.groupby("category", sort=True)
-        ]
     return tuple(found)
 
 
-def _measure(rows: pd.DataFrame, groups: Sequence[str], resampling: Resampling) -> dict[str, Difference]:
-    before, after = (_values(rows, ending) for ending in ("_before", "_after"))
+def _measure(
+    before: Mapping[str, FloatArray], after: Mapping[str, FloatArray], groups: Sequence[str], resampling: Resampling
+) -> dict[str, Difference]:
     measures = {name: _mean_difference(before[name], after[name], groups, resampling) for name in MEASURES}
     lift = _lift_difference(before, after, groups, resampling)
     return {"share": measures.pop("share"), "lift": lift, **measures}
-
-
-def _count_judged(rows: pd.DataFrame) -> dict[str, int]:
-    before, after = (_values(rows, ending) for ending in ("_before", "_after"))
-    return {name: int((~np.isnan(before[name] + after[name])).sum()) for name in MEASURES}
 
 
 def _values(rows: pd.DataFrame, ending: str) -> dict[str, FloatArray]:
@@ -112,15 +108,13 @@ def _lift_difference(
     if not kept.any():
         return Difference(np.nan, np.nan, Interval(np.nan, np.nan, np.nan))
     columns = columns[kept]
-    units = resampling_units([group for group, is_kept in zip(groups, kept, strict=True) if is_kept], len(columns))
+    units = resampling_units(select_groups(groups, kept), len(columns))
     chunks = resample_counts(units, num_resamples=resampling.num_resamples, seed=resampling.seed)
     sums = np.concatenate([counts @ columns for counts in chunks])
     old, new = _quotient(sums[:, 0], sums[:, 1]), _quotient(sums[:, 2], sums[:, 3])
     totals = columns.sum(axis=0)
     reference, value = (float(_quotient(totals[i : i + 1], totals[i + 1 : i + 2])[0]) for i in (0, 2))
-    if units.max() + 1 < MIN_UNITS:
-        return Difference(reference, value, Interval(value - reference, np.nan, np.nan))
-    return Difference(reference, value, percentile_interval(value - reference, new - old, resampling.confidence))
+    return Difference(reference, value, interval_over(units, value - reference, new - old, resampling.confidence))
 
 
 def _quotient(top: FloatArray, bottom: FloatArray) -> FloatArray:

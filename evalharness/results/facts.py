@@ -30,8 +30,7 @@ def read_facts(folder: Path, fingerprint: str) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     stored = read_json(path)
-    facts: dict[str, Any] | None = stored["facts"] if stored["fingerprint"] == fingerprint else None
-    return facts
+    return stored["facts"] if stored["fingerprint"] == fingerprint else None
 
 
 def write_facts(folder: Path, fingerprint: str, facts: Mapping[str, Any]) -> None:

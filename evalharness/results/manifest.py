@@ -11,8 +11,6 @@ from evalharness.errors import ResultsError
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
-
-
 SAMPLES = "samples.parquet"
 REWRITE = "Delete that file and repeat the evaluation: finished rows are kept"
 

@@ -1,6 +1,12 @@
 """Resampling, tests and sample sizes: pure functions over arrays."""
 
-from evalharness.statistics.bootstrap import paired_bootstrap, percentile_interval, resample_counts, resampling_units
+from evalharness.statistics.bootstrap import (
+    paired_bootstrap,
+    percentile_interval,
+    resample_counts,
+    resampling_units,
+    select_groups,
+)
 from evalharness.statistics.sample_size import num_images_to_tell
 from evalharness.statistics.significance import holm, mcnemar_exact, sign_flip_p_value
 
@@ -12,5 +18,6 @@ __all__ = [
     "percentile_interval",
     "resample_counts",
     "resampling_units",
+    "select_groups",
     "sign_flip_p_value",
 ]

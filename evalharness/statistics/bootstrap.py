@@ -7,9 +7,11 @@ ever gathered row by row.
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from evalharness.records import FloatArray, IntArray, Interval
 
+BoolArray = npt.NDArray[np.bool_]
 CHUNK_ELEMENTS = 2**19
 """Counts held at once, 4 MB: about a processor's cache."""
 MIN_CHUNK = 16
@@ -34,6 +36,11 @@ def resampling_units(groups: Sequence[str] | None, num_rows: int) -> IntArray:
         raise ValueError(f"{len(groups)} groups for {num_rows} rows")
     numbers = {name: number for number, name in enumerate(sorted(set(groups)))}
     return np.array([numbers[name] for name in groups], np.int64)
+
+
+def select_groups(groups: Sequence[str] | None, kept: BoolArray) -> list[str] | None:
+    """The groups of the rows that are kept, (rows,); None if every row is a unit of its own."""
+    return None if groups is None else [group for group, is_kept in zip(groups, kept, strict=True) if is_kept]
 
 
 def resample_counts(units: IntArray, *, num_resamples: int, seed: int) -> Iterator[FloatArray]:

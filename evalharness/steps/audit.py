@@ -158,9 +158,9 @@ def _gains(
     names_clean_rows: bool,
 ) -> FloatArray:
     """What the region adds to each class: against the same scene without it if the CSV names it, else by erasing."""
-    cleans = [position_of.get(samples[position].clean_row_id) for position in parts["position"]]
     if not names_clean_rows:
         return erasure_gains(softmax(parts["erased_logits"], axis=-1), softmax(parts["control_logits"], axis=-1))
+    cleans = [position_of.get(samples[position].clean_row_id) for position in parts["position"]]
     probs = softmax(logits, axis=-1)
     missing = np.full(probs.shape[1], np.nan)
     without = np.stack([missing if clean is None else probs[clean] for clean in cleans])

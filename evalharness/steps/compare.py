@@ -13,7 +13,7 @@ from PIL import Image
 from evalharness import comparison, tracking
 from evalharness.audit import Resampling
 from evalharness.config.compose import compose_section
-from evalharness.config.schema import CompareConfig, TrackingConfig
+from evalharness.config.schema import CompareConfig
 from evalharness.errors import ConfigError, ResultsError
 from evalharness.metrics.predictions import Predictions
 from evalharness.results import StoredResult, fingerprint
@@ -22,7 +22,7 @@ from evalharness.slugs import slug
 from evalharness.steps.compared_runs import StoredRun, check_names, find_runs
 from evalharness.steps.comparison_files import Findings, check_comparison_folder, flip_picture, write_comparison
 
-KEYS = ("tracking", "runs_dir", "compare", "output_dir")
+KEYS = ("tracking", "compare", "runs_dir", "output_dir")
 MAX_NAME = 30
 
 
@@ -114,8 +114,7 @@ def compare(runs: Sequence[str | Path | StoredResult], overrides: Sequence[str] 
         TrackingError: The store cannot be reached; the comparison's folder is complete all the same.
     """
     values = compose_section(overrides, *KEYS)
-    tracked, config = TrackingConfig.model_validate(values["tracking"]), parse_compare(values["compare"])
-    runs_dir = Path(values["runs_dir"])
+    tracked, config, runs_dir, output_dir = (values[key] for key in KEYS)
     names = [str(run.folder) if isinstance(run, StoredResult) else str(run) for run in runs]
     if len(names) < 2:
         raise ConfigError(
@@ -123,12 +122,12 @@ def compare(runs: Sequence[str | Path | StoredResult], overrides: Sequence[str] 
             fix="Usage: evalharness compare RUN RUN... (MLflow run ids or results folders)",
         )  # fmt: skip
     check_names(names)
-    if values["output_dir"]:
-        check_comparison_folder(Path(values["output_dir"]))
+    if output_dir:
+        check_comparison_folder(output_dir)
     store = tracking.open_store(tracked, runs_dir)
     found = reference_first(find_runs(names, store, runs_dir), names, config.reference)
     findings = examine(found, config)
-    folder = Path(values["output_dir"] or default_folder(runs_dir, findings))
+    folder = output_dir or default_folder(runs_dir, findings)
     write_comparison(folder, findings)
     with tracking.start_run(store, name=comparison_name(findings), config=tracked) as run_id:
         tracking.upload_comparison(store, run_id, folder, Comparison.load(folder).manifest)
@@ -195,21 +194,6 @@ def reference_first(runs: Sequence[StoredRun], names: Sequence[str], reference: 
         "no such reference", expected=f"one of {', '.join(run.name for run in runs)}", got=reference,
         where="compare.reference",
     )  # fmt: skip
-
-
-def parse_compare(values: Any) -> CompareConfig:
-    """The `compare` section, checked.
-
-    Raises:
-        ConfigError: A value that does not fit.
-    """
-    from pydantic import ValidationError
-
-    try:
-        return CompareConfig.model_validate(values)
-    except ValidationError as error:
-        problems = [f"compare.{'.'.join(map(str, entry['loc']))}: {entry['msg']}" for entry in error.errors()]
-        raise ConfigError("config does not fit:\n  " + "\n  ".join(problems)) from error
 
 
 def comparison_name(findings: Findings) -> str:

@@ -1,6 +1,6 @@
 import pytest
 
-from evalharness.cli.run import overrides_first
+from evalharness.cli.job import overrides_first
 from evalharness.errors import ConfigError
 
 
