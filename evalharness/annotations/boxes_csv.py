@@ -1,13 +1,12 @@
 """Boxes in a CSV: `path,category,x,y,width,height`."""
 
-import csv
-import io
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 from evalharness.annotations.parsed import Parsed, ParsedImage, faults_error, read_text
 from evalharness.annotations.shapes import Box, Shape, Size
+from evalharness.csv_records import RecordError, read_records
 from evalharness.errors import DatasetError
 
 COLUMNS = ("path", "category", "x", "y", "width", "height")
@@ -28,7 +27,14 @@ def read_boxes_csv(path: Path) -> Parsed:
     Raises:
         DatasetError: Not a table, a column is missing, or lines cannot be read; all are listed.
     """
-    records = _read_records(path)
+    try:
+        records = list(read_records(read_text(path)))
+    except RecordError as error:
+        raise DatasetError(
+            f"the annotations cannot be read: {error}",
+            where=f"{path}, from line {error.line}",
+            fix="Look for a quotation mark that is never closed, and separate the cells by commas",
+        ) from error
     header = records[0][1] if records else []
     _check_header(header, path)
     shapes: dict[str, list[tuple[str, Shape]]] = defaultdict(list)
@@ -52,25 +58,6 @@ def read_boxes_csv(path: Path) -> Parsed:
     return Parsed(
         tuple(ParsedImage(name, f"line {lines[name]}", tuple(found), sizes[name]) for name, found in shapes.items())
     )
-
-
-def _read_records(path: Path) -> list[tuple[int, list[str]]]:
-    """The first line and the cells of each record, the header being the first; blank lines are left out."""
-    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
-    records: list[tuple[int, list[str]]] = []
-    line = 1
-    try:
-        for cells in reader:
-            if cells:
-                records.append((line, cells))
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise DatasetError(
-            f"the annotations cannot be read: {error}",
-            where=f"{path}, from line {line}",
-            fix="Look for a quotation mark that is never closed, and separate the cells by commas",
-        ) from error
-    return records
 
 
 def _check_header(header: Sequence[str], path: Path) -> None:

@@ -1,12 +1,11 @@
 """Reads the dataset CSV: every cell as the text that is written there."""
 
-import csv
 import hashlib
-import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from evalharness.csv_records import RecordError, read_records
 from evalharness.errors import DatasetError
 
 OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
@@ -56,8 +55,8 @@ def read_table(path: Path) -> Table:
             fix="Save it as UTF-8 (in Excel: `CSV UTF-8`)",
         ) from error
     try:
-        records = list(_read_records(text))
-    except csv.Error as error:
+        records = list(read_records(text))
+    except RecordError as error:
         raise DatasetError(
             f"the dataset CSV cannot be read: {error}",
             where=f"{path}, dataset.csv",
@@ -89,16 +88,6 @@ def _read_content(path: Path) -> bytes:
         raise DatasetError(
             f"the dataset CSV cannot be read: {error.strerror or error}", where=f"{path}, dataset.csv"
         ) from error
-
-
-def _read_records(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Yields the first line and the cells of each record that is not a blank line."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    line = 1
-    for cells in reader:
-        if cells:
-            yield line, cells
-        line = reader.line_num + 1
 
 
 def _check_header(path: Path, columns: tuple[str, ...]) -> None:
