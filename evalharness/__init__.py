@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from evalharness.api import Result, evaluate
-    from evalharness.steps.compare import Comparison, compare
+    from evalharness.comparing.pipeline import Comparison, compare
 
 # Read when TensorFlow is imported, which happens in more than one place: no notices on standard error.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -29,5 +29,5 @@ def __getattr__(name: str) -> object:
         # By name, since everything below imports this module and nothing below may import the API.
         return getattr(import_module("evalharness.api"), name)
     if name in ("Comparison", "compare"):
-        return getattr(import_module("evalharness.steps.compare"), name)
+        return getattr(import_module("evalharness.comparing.pipeline"), name)
     raise AttributeError(f"module 'evalharness' has no attribute {name!r}")

@@ -9,7 +9,7 @@ from PIL import Image
 from evalharness.config.compose import compose_config, overrides_from
 from evalharness.config.schema import RunConfig
 from evalharness.dataset import load_photo, place
-from evalharness.pipeline import run_evaluation
+from evalharness.evaluating.pipeline import run_evaluation
 from evalharness.report import STYLES, Extent, side_by_side
 from evalharness.results import StoredResult
 

@@ -9,12 +9,12 @@ import pandas as pd
 from PIL import Image
 from report_results import HOSTILE, load_photo, write_report_results
 
+from evalharness.comparing.compared_runs import StoredRun
+from evalharness.comparing.comparison_files import build_tables, report_contents, write_comparison
+from evalharness.comparing.pipeline import examine
 from evalharness.config.schema import CompareConfig
 from evalharness.results import StoredResult
 from evalharness.results.manifest import MANIFEST, write_json
-from evalharness.steps.compare import examine
-from evalharness.steps.compared_runs import StoredRun
-from evalharness.steps.comparison_files import build_tables, report_contents, write_comparison
 
 RUN_NAMES = ("reference", '<i>second</i> "run"', "third")
 

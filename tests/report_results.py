@@ -17,10 +17,10 @@ from evalharness.audit import (
     predict_mistakes,
     pull_matrix,
 )
+from evalharness.evaluating.complete import Findings, plain_findings
+from evalharness.evaluating.stages.audit.stage import RegionAudit
+from evalharness.evaluating.stages.noise.stage import Noise, score_maps
 from evalharness.results.manifest import write_json
-from evalharness.steps.audit import RegionAudit
-from evalharness.steps.complete import Findings, plain_findings
-from evalharness.steps.noise import Noise, score_maps
 
 CLASSES = ("daisy", "roses & thorns", "</script><b>tulips")
 MAP_IDS = ("grad_attention", "rollout")

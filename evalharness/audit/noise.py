@@ -72,6 +72,8 @@ NOISE_MEASURES: Mapping[str, Callable[[FloatArray], FloatArray]] = {
     "num_hot_blobs": num_hot_blobs,
     "border_share": border_share,
 }
+RANKED = ("entropy", "num_hot_blobs", "border_share")
+"""What makes a map noisy, the more the noisier. Gini orders maps much as entropy does, and would count it twice."""
 
 
 def _to_shares(maps: FloatArray) -> npt.NDArray[np.float64]:

@@ -56,7 +56,7 @@ def _checked_dataset(config: "RunConfig", problems: list[EvalHarnessError]) -> "
 
 def _check_files(config: "RunConfig", dataset: "Dataset | None", problems: list[EvalHarnessError]) -> None:
     """Gates, cut-outs, the reference, the pre-trained namer, and annotations if there is a dataset to match them to."""
-    from evalharness.steps.inputs import check_gates, read_regions
+    from evalharness.evaluating.inputs import check_gates, read_regions
 
     steps: list[Callable[[], object]] = [lambda: check_gates(config), lambda: _check_extras(config)]
     if dataset is not None:
@@ -69,8 +69,8 @@ def _check_files(config: "RunConfig", dataset: "Dataset | None", problems: list[
 
 
 def _check_extras(config: "RunConfig") -> None:
-    from evalharness.steps.extras import gather_extras
-    from evalharness.steps.what_is_it import load_namer
+    from evalharness.evaluating.other_inputs import gather_extras
+    from evalharness.evaluating.stages.what_is_it.stage import load_namer
 
     extras = gather_extras(config)
     # The published weights are not fetched for a check.

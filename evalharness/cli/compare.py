@@ -11,7 +11,7 @@ from rich.text import Text
 from evalharness.console import console, new_table
 
 if TYPE_CHECKING:
-    from evalharness.steps.compare import Comparison
+    from evalharness.comparing.pipeline import Comparison
 
 MAX_FLIPS = 5
 MAX_CLASSES = 20
@@ -23,7 +23,7 @@ REGION_MEASURES = ("share", "lift", "uses", "relies")
 
 def compare(arguments: Sequence[str]) -> int:
     """Compares runs, prints what differs, and ends with the verdict."""
-    from evalharness.steps.compare import compare as compare_runs
+    from evalharness.comparing.pipeline import compare as compare_runs
 
     runs = [argument for argument in arguments if "=" not in argument or Path(argument).is_dir()]
     overrides = [argument for argument in arguments if argument not in runs]

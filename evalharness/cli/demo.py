@@ -99,7 +99,7 @@ def _config(name: str, photos: PhotoSet, sweep: str, overrides: Sequence[str]) -
 
 def _evaluate(name: str, config: RunConfig, photos: PhotoSet) -> DemoRun:
     from evalharness.cli.summary import print_summary
-    from evalharness.pipeline import run_evaluation
+    from evalharness.evaluating.pipeline import run_evaluation
 
     logged = run_evaluation(config)
     print_summary(logged)

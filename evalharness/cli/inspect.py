@@ -15,9 +15,9 @@ from evalharness.console import console
 from evalharness.errors import ConfigError
 
 if TYPE_CHECKING:
+    from evalharness.inspecting.inspection import Inspection, Unreadable
+    from evalharness.inspecting.pipeline import Bench
     from evalharness.results import StoredResult
-    from evalharness.steps.inspect import Bench
-    from evalharness.steps.inspected import Inspection, Unreadable
 
 USAGE = (
     "Usage: evalharness inspect IMAGE... [--run RUN] [--json] [--to DIR] [object=x,y,width,height] [top_k=3] "
@@ -43,8 +43,8 @@ class Request:
 def inspect(arguments: Sequence[str]) -> int:
     """Inspects images; returns 1 if one of them cannot be read."""
     request = parse_arguments(arguments)
-    from evalharness.steps.inspect import check_same_input, list_images, open_bench, tell_background
-    from evalharness.steps.inspected import Unreadable
+    from evalharness.inspecting.inspection import Unreadable
+    from evalharness.inspecting.pipeline import check_same_input, list_images, open_bench, tell_background
 
     paths = list_images(request.images)
     if request.run is None:
@@ -107,7 +107,7 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
 
 def _stored_config(run: str, overrides: Sequence[str]) -> "tuple[StoredResult, RunConfig]":
     """A stored evaluation and its config, with the overrides on top."""
-    from evalharness.steps.compared_runs import find_result
+    from evalharness.comparing.compared_runs import find_result
 
     own = [override for override in overrides if override.startswith(STORE_KEYS)]
     section = compose_section(own, "tracking", "runs_dir")
@@ -148,7 +148,7 @@ def _parse_count(text: str) -> int:
 
 
 def _print(entry: "Inspection | Unreadable") -> None:
-    from evalharness.steps.inspected import Unreadable
+    from evalharness.inspecting.inspection import Unreadable
 
     if isinstance(entry, Unreadable):
         console.print(Text.assemble((f"{entry.path}: ", "bold"), (f"cannot be read: {entry.reason}", "red")))

@@ -90,7 +90,7 @@ def evaluate(composed: "DictConfig", *, number: int, overrides: tuple[str, ...] 
     if config.tracking.sweep and config.output_dir:
         config = config.model_copy(update={"output_dir": config.output_dir / str(number)})
     from evalharness.cli.summary import print_summary
-    from evalharness.pipeline import run_evaluation
+    from evalharness.evaluating.pipeline import run_evaluation
 
     logged = run_evaluation(config)
     print_summary(logged)

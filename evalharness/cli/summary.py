@@ -12,7 +12,7 @@ from evalharness.config.schema import TrackingConfig
 from evalharness.console import console, new_table
 
 if TYPE_CHECKING:
-    from evalharness.pipeline import LoggedRun
+    from evalharness.evaluating.pipeline import LoggedRun
 
 HEADLINE = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece")
 

@@ -122,9 +122,9 @@ def predict_and_store(config_values: dict[str, object], folder: Path) -> Callabl
 
     from evalharness import results
     from evalharness.config.compose import compose_config, overrides_from
+    from evalharness.evaluating.inputs import gather_inputs
+    from evalharness.evaluating.predict import predict
     from evalharness.metrics import evaluate_predictions
-    from evalharness.steps.inputs import gather_inputs
-    from evalharness.steps.predict import predict
 
     inputs = gather_inputs(compose_config(overrides_from(config_values)))
     layout = results.ArrayLayout.of(
@@ -180,7 +180,7 @@ def bench_methods(folder: Path, count: int, repeats: int) -> None:
 def bench_occlusion(folder: Path, images: np.ndarray, keras_model: object) -> None:
     """Occlusion of a few images to `model.predict` on the same ones: one pass per group of patches."""
     from evalharness.config.compose import compose_config, overrides_from
-    from evalharness.steps.inputs import gather_inputs
+    from evalharness.evaluating.inputs import gather_inputs
 
     csv = write_photos(folder, len(images))
     values = overrides(folder, VIT_B16, csv, attention__methods=["occlusion"])
@@ -301,7 +301,7 @@ def bench_overhead(folder: Path, count: int) -> None:
 def forward_only(values: dict[str, object], count: int) -> float:
     """Seconds of the forward passes alone, on images in memory."""
     from evalharness.config.compose import compose_config, overrides_from
-    from evalharness.steps.inputs import gather_inputs
+    from evalharness.evaluating.inputs import gather_inputs
 
     inputs = gather_inputs(compose_config(overrides_from(values)))
     forward = inputs.forward

@@ -7,7 +7,7 @@ import pytest
 
 from evalharness.attention.trust import MEASURES, RIVALS, judge_maps
 from evalharness.config.schema import GateConfig
-from evalharness.steps.gates import broken_gates
+from evalharness.evaluating.gates import broken_gates
 
 NUM_IMAGES = 30
 ROW_IDS = [str(number) for number in range(NUM_IMAGES)]

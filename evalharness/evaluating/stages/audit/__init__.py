@@ -1,0 +1,1 @@
+"""The audit of annotated regions: looks at, uses, and pull."""

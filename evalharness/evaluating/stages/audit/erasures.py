@@ -1,0 +1,139 @@
+"""Erases every annotated region, and the same shape elsewhere, and asks the model again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from evalharness import results
+from evalharness.audit import Erasure, ImageRegions, erase, plan_erasure
+from evalharness.config.schema import RunConfig
+from evalharness.console import progress_bar, tell_cost
+from evalharness.evaluating.inputs import Inputs, timed
+from evalharness.records import Sample, UInt8Array
+
+VERSION = 2
+"""Of the stored logits."""
+
+
+@dataclass(frozen=True)
+class RegionPlan:
+    """What is to be erased from one image for one category."""
+
+    sample: Sample
+    category: str
+    erasure: Erasure
+
+
+def erase_regions(inputs: Inputs, samples: Sequence[Sample], stages: results.Stages) -> pd.DataFrame:
+    """Logits of every image with one category erased, and with each control erased; stored under a key of its own.
+
+    Returns:
+        Columns `row_id, category, status, offsets, erased_logits, control_logits`; NaN where nothing was erased.
+    """
+    key = erasure_key(inputs)
+    table = stages.read("erasures", key)
+    if table is None:
+        with timed("erasures", inputs.durations_s):
+            table = _erase_all(inputs, samples)
+        stages.write("erasures", key, table)
+    return table
+
+
+def erasure_key(inputs: Inputs) -> dict[str, Any]:
+    """What the erased logits depend on."""
+    annotations, audit = inputs.required_annotations, inputs.config.audit
+    return {
+        "version": VERSION,
+        "fingerprint": inputs.fingerprint,
+        "annotations": annotations.digest,
+        "roles": dict(annotations.roles),
+        "fill": audit.fill,
+        "num_controls": audit.num_controls,
+        "erase_roles": list(audit.erase_roles),
+        "controls_avoid": list(audit.controls_avoid),
+    }
+
+
+def plan_regions(sample: Sample, regions: ImageRegions, inputs: Inputs) -> list[RegionPlan]:
+    """One plan per category of the image whose role is to be erased; the same in every run."""
+    config, roles = inputs.config.audit, inputs.required_annotations.roles
+    occupied = np.zeros(regions.ignored.shape, np.bool_)
+    for category, coverage in regions.coverage.items():
+        if roles[category] in config.controls_avoid:
+            occupied |= coverage > 0
+    return [
+        RegionPlan(
+            sample,
+            category,
+            plan_erasure(
+                coverage,
+                occupied | (coverage > 0),  # a control that overlaps the region would be compared with itself
+                row_id=sample.row_id,
+                category=category,
+                photo_pixels=regions.photo_pixels,
+                num_controls=config.num_controls,
+            ),
+        )
+        for category, coverage in regions.coverage.items()
+        if roles[category] in config.erase_roles
+    ]
+
+
+def _erase_all(inputs: Inputs, samples: Sequence[Sample]) -> pd.DataFrame:
+    annotated = [sample for sample in samples if inputs.regions(sample)]
+    categories = [len({region.category for region in inputs.regions(sample)}) for sample in annotated]
+    num_passes = sum(categories) * (1 + inputs.config.audit.num_controls)
+    blank: UInt8Array = np.zeros((8, *inputs.config.model.image_size, 3), np.uint8)
+    tell_cost(
+        f"erasing regions of {len(annotated)} images",
+        num_passes=num_passes,
+        run_once=lambda: inputs.forward.logits(blank),
+        passes_per_run=len(blank),
+    )
+    rows: list[dict[str, Any]] = []
+    with progress_bar("Erasing regions", len(annotated)) as advance:
+        for sample in annotated:
+            regions = inputs.regions_on_input(sample)
+            if regions is not None:
+                rows += _erase_one(inputs, plan_regions(sample, regions, inputs))
+            advance(1)
+    columns = ["row_id", "category", "status", "offsets", "erased_logits", "control_logits"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _erase_one(inputs: Inputs, plans: Sequence[RegionPlan]) -> list[dict[str, Any]]:
+    """All categories of one image in one batch."""
+    if not plans:
+        return []
+    config: RunConfig = inputs.config
+    image = inputs.load_image(plans[0].sample.row_id)
+    copies, counts = [], []
+    for plan in plans:
+        erasable = plan.erasure.status in ("ok", "no_control")
+        own = [erase(image, plan.erasure.pixels, config.audit.fill)] if erasable else []
+        own += [
+            erase(image, plan.erasure.control(index), config.audit.fill) for index in range(len(plan.erasure.offsets))
+        ]
+        copies += own
+        counts.append(len(own))
+    logits = inputs.forward.logits(np.stack(copies)) if copies else np.zeros((0, len(inputs.classes)))
+    rows, start = [], 0
+    for plan, count in zip(plans, counts, strict=True):
+        part = logits[start : start + count]
+        start += count
+        nothing = np.full((1 + config.audit.num_controls, len(inputs.classes)), np.nan)
+        nothing[: len(part)] = part
+        rows.append(
+            {
+                "row_id": plan.sample.row_id,
+                "category": plan.category,
+                "status": plan.erasure.status,
+                "offsets": [int(step) for offset in plan.erasure.offsets for step in offset],
+                "erased_logits": nothing[0].tolist(),
+                "control_logits": nothing[1:].ravel().tolist(),
+            }
+        )
+    return rows

@@ -1,0 +1,1 @@
+"""Where the backbone looked before fine-tuning."""

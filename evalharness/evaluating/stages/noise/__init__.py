@@ -1,0 +1,1 @@
+"""How scattered maps are, and whether that goes with mistakes."""

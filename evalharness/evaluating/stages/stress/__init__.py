@@ -1,0 +1,1 @@
+"""Cut-outs pasted into the photos."""

@@ -1,0 +1,1 @@
+"""Names for what the noisiest maps light up."""

@@ -1,0 +1,1 @@
+"""One story: a finished evaluation as files for other tools. `pipeline.py` tells it."""

@@ -1,0 +1,1 @@
+"""One story: single images at the bench. `pipeline.py` tells it."""

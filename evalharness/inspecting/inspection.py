@@ -1,0 +1,91 @@
+"""What there is to say of single images, for a person and for machines."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evalharness.inspecting.evaluated_images import Judged
+from evalharness.records import FloatArray
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What there is to say of one image; None where nothing is known of it."""
+
+    path: Path
+    verdict: str
+    confidence: float
+    top: tuple[tuple[str, float], ...]
+    """The most probable classes."""
+    map_id: str | None = None
+    density: FloatArray | None = None
+    """(grid rows, grid columns); NaN where the map is not defined."""
+    shares: dict[str, float] = field(default_factory=dict)
+    """Part of the attention on the object (`object`), outside it (`outside`), and on each annotated category."""
+    judged: Judged | None = None
+    """Beside a stored evaluation."""
+    picture: Path | None = None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know before believing the verdict or the map."""
+        found = self.judged.warnings if self.judged else ()
+        if self.density is not None and not np.isfinite(self.density).all():
+            return (*found, f"the map {self.map_id} is not defined for this image")
+        return found
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Verdict, other classes, and where the attention is, as sentences."""
+        calibrated = self.judged.calibrated_confidence if self.judged else None
+        scaled = "" if calibrated is None else f", calibrated {calibrated:.2f}"
+        lines = [f"{self.verdict}, confidence {self.confidence:.2f}{scaled}"]
+        lines.append("most probable: " + ", ".join(f"{name} {prob:.2f}" for name, prob in self.top))
+        if self.shares:
+            lines.append(
+                "attention: " + ", ".join(f"{share:.0%} {_where(name)}" for name, share in self.shares.items())
+            )
+        return tuple(lines)
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """For machines; what is not known is left out."""
+        values: dict[str, Any] = {
+            "image": str(self.path),
+            "verdict": self.verdict,
+            "confidence": self.confidence,
+            "top": [{"class": name, "probability": prob} for name, prob in self.top],
+        }
+        if self.density is not None:
+            is_defined = bool(np.isfinite(self.density).all())
+            values["map"] = {
+                "map_id": self.map_id,
+                "density": np.round(self.density.astype(float), 4).tolist() if is_defined else None,
+            }
+        if self.shares:
+            values["attention"] = self.shares
+        if self.judged:
+            values |= self.judged.plain
+        values["warnings"] = list(self.warnings)
+        if self.picture:
+            values["picture"] = str(self.picture)
+        return values
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """An image that could not be inspected, and why."""
+
+    path: Path
+    reason: str
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """For machines."""
+        return {"image": str(self.path), "error": self.reason}
+
+
+def _where(name: str) -> str:
+    return {"object": "on the object", "outside": "outside it"}.get(name, f"on {name}")

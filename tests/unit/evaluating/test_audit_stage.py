@@ -1,0 +1,155 @@
+"""Steps between regions, erased images and the audit: controls on the grid, clean rows, gates."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from evalharness.audit import CategoryRegions, ImageRegions, audit_category, measure_effects
+from evalharness.config.schema import GateConfig
+from evalharness.evaluating.gates import broken_gates
+from evalharness.evaluating.stages.audit.erasures import plan_regions
+from evalharness.evaluating.stages.audit.stage import RegionAudit, _gains, _on_grid
+
+SIDE, PATCH = 16, 4
+INPUTS = SimpleNamespace(
+    facts={"grid_size": [4, 4]},
+    config=SimpleNamespace(
+        audit=SimpleNamespace(num_controls=2, controls_avoid=("distractor",), erase_roles=("object",))
+    ),
+    required_annotations=SimpleNamespace(roles={"rose": "object", "dog": "distractor"}),
+)
+
+
+def rectangle(top, left, height, width):
+    pixels = np.zeros((SIDE, SIDE), np.float32)
+    pixels[top : top + height, left : left + width] = 1
+    return pixels
+
+
+def regions(coverage, ignored=None):
+    nothing = np.zeros((SIDE, SIDE), np.float32)
+    return ImageRegions(coverage, nothing if ignored is None else ignored, np.ones((SIDE, SIDE), np.bool_))
+
+
+def test_a_control_loses_what_is_ignored_as_its_region_would():
+    found = regions({"dog": rectangle(0, 0, 4, 8)}, ignored=rectangle(8, 4, 8, 12))
+    row = {
+        "category": "dog",
+        "offsets": [8, 0],
+        "erased_logits": [0.0, 0.0],
+        "control_logits": [0.0, 0.0, np.nan, np.nan],
+    }
+    on_grid = _on_grid(INPUTS, found, row)
+    first, missing = on_grid["controls"]
+    # Two patches further down; the right one is ignored.
+    expected = np.zeros((4, 4))
+    expected[2, 0] = 1
+    np.testing.assert_array_equal(first, expected)
+    assert np.isnan(missing).all()
+    np.testing.assert_array_equal(on_grid["coverage"], [[1, 1, 0, 0], *[[0] * 4] * 3])
+
+
+def test_heat_on_ignored_patches_raises_no_threshold():
+    """A map that is hot on an ignored patch alone, over which every control lies with one half."""
+    num_images = 12
+    maps = np.ones((num_images, 1, 4))
+    maps[:, 0, 3] = 97
+    ignored = np.tile([[0, 0, 0, 1.0]], (num_images, 1, 1))
+    coverage = np.tile([[1.0, 0, 0, 0]], (num_images, 1, 1))
+    control = np.tile([[0, 0, 1.0, 0]], (num_images, 2, 1, 1))
+    logits = np.tile([2.0, 0.0], (num_images, 1))
+    summary, _ = audit_category(
+        "m",
+        maps,
+        CategoryRegions("dog", "distractor", coverage, ignored, control),
+        measure_effects(logits, logits, np.repeat(logits[:, None], 2, axis=1)),
+    )
+    assert summary.looks_threshold == pytest.approx(1)
+    assert summary.looks.lift.value == pytest.approx(1)
+
+
+def test_a_control_never_overlaps_its_own_region():
+    """Objects are erased and, in photos that they fill, not avoided: but a control is to be elsewhere."""
+    sample = SimpleNamespace(row_id="a")
+    num_controls = 0
+    for number in range(40):
+        sample.row_id = f"row {number}"
+        (plan,) = plan_regions(sample, regions({"rose": rectangle(2, 2, 4, 4)}), INPUTS)
+        for index in range(len(plan.erasure.offsets)):
+            num_controls += 1
+            assert not (plan.erasure.control(index) & (rectangle(2, 2, 4, 4) > 0)).any()
+    assert num_controls == 80
+
+
+def test_gains_are_against_the_clean_row_where_the_csv_names_one():
+    samples = [SimpleNamespace(clean_row_id=clean) for clean in ("", "0", "gone")]
+    logits = np.log([[0.8, 0.2], [0.3, 0.7], [0.5, 0.5]])
+    parts = {
+        "position": np.array([1, 2]),
+        "erased_logits": np.log([[0.5, 0.5], [0.1, 0.9]]),
+        "control_logits": np.log([[[0.3, 0.7]], [[0.5, 0.5]]]),
+    }
+    clean = _gains(samples, {"0": 0}, logits, parts, names_clean_rows=True)
+    np.testing.assert_allclose(clean, [[-0.5, 0.5], [np.nan, np.nan]])
+    erased = _gains(samples, {"0": 0}, logits, parts, names_clean_rows=False)
+    np.testing.assert_allclose(erased, [[-0.2, 0.2], [0.4, -0.4]])
+
+
+def audited(num_images, *, deltas, lift):
+    """A dog of which this many images hold some."""
+    logits = np.tile([5.0, 0.0], (num_images, 1))
+    erased = logits - np.stack([deltas, np.zeros(num_images)], axis=1)
+    controls = np.repeat(logits[:, None], 4, axis=1)
+    maps = np.ones((num_images, 2, 2))
+    maps[:, 0, 0] = lift
+    coverage, control = np.zeros((num_images, 2, 2)), np.zeros((num_images, 4, 2, 2))
+    coverage[:, 0, 0], control[:, :, 1, 1] = 1, 1
+    found = CategoryRegions("dog", "distractor", coverage, np.zeros_like(coverage), control)
+    summary, scores = audit_category("m", maps, found, measure_effects(logits, erased, controls))
+    table = pd.DataFrame(
+        {
+            "row_id": [f"r{number}" for number in range(num_images)], "map_id": "m", "category": "dog",
+            "lift": scores.looks.lift, "quadrant": scores.judgement.quadrants, "delta_logit": deltas,
+        }
+    )  # fmt: skip
+    return RegionAudit((summary,), (), None, "", "", table)
+
+
+def test_looks_compare_lifts_and_effects_are_of_the_probability():
+    found = audited(10, deltas=np.full(10, 6.0), lift=1.2).categories[0]
+    # Lift 4 x 1.2 / 4.2, above the controls' 4 / 4.2; its share of 0.29 is below.
+    assert found.looks_threshold == pytest.approx(4 / 4.2)
+    assert found.quadrants["relies"].interval.value == 1
+    assert found.delta_prob.value == pytest.approx(1 / (1 + np.exp(-5)) - 1 / (1 + np.exp(1)))
+    assert found.flips.interval.value == 1
+
+
+def test_gates_name_the_worst_rows():
+    found = audited(10, deltas=np.where(np.arange(10) < 4, np.arange(10) + 1.0, 0), lift=5)
+    broken = broken_gates(GateConfig(max_relies_rate=0.3, max_distractor_lift=2), (), found)
+    assert broken == (
+        "gate.max_distractor_lift: the lift of dog on m is 2.50, more than 2; highest in r0, r1, r2, r3, r4",
+        "gate.max_relies_rate: 40.0% of verdicts rely on dog (m), more than 30.0%; first of all r3, r2, r1, r0",
+    )
+    assert broken_gates(GateConfig(max_relies_rate=0.4, max_distractor_lift=2.5), (), found) == ()
+
+
+def test_what_is_not_known_does_not_hold():
+    found = audited(4, deltas=np.ones(4), lift=np.nan)
+    broken = broken_gates(GateConfig(max_relies_rate=0.9, max_distractor_lift=9), (), found)
+    assert [text.split(":")[0] for text in broken] == ["gate.max_distractor_lift", "gate.max_relies_rate"]
+    assert all("too few of its 4 images can tell" in text for text in broken)
+    assert broken_gates(GateConfig(), (), found) == ()
+
+
+def test_a_gate_on_distractors_does_not_hold_where_none_was_measured():
+    gate = GateConfig(max_relies_rate=0.9)
+    (text,) = broken_gates(gate, (), None)
+    assert text.startswith("gate.max_relies_rate: not known: no distractor was measured")
+    found = audited(10, deltas=np.zeros(10), lift=1)
+    flower = RegionAudit((replace(found.categories[0], role="object"),), (), None, "", "", found.table)
+    assert broken_gates(gate, (), flower) == (text,)
+    assert broken_gates(GateConfig(), (), flower) == ()
