@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from tracking_results import write_results
 
-from evalharness.attention.trust import MEASURES, judge_maps
+from evalharness.attention.faithfulness_verdict import MEASURES, judge_maps
 from evalharness.audit import (
     CategoryRegions,
     PullEvidence,

@@ -1,9 +1,9 @@
 """Attention maps: methods, targets, and the density that is stored of them."""
 
 from evalharness.attention.density import to_density
-from evalharness.attention.graph import Gradients, target_weights
+from evalharness.attention.from_trace import Gradients, target_weights
+from evalharness.attention.map_specs import check_options, map_specs
 from evalharness.attention.registry import METHODS, AttentionMethod
-from evalharness.attention.specs import check_options, map_specs
 
 __all__ = [
     "METHODS",

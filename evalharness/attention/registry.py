@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from evalharness.attention import baselines, graph, occlusion
+from evalharness.attention import baselines, from_trace, occlusion
 
 Needs = Literal["attention", "gradients", "block_gradients", "perturbation", "nothing"]
 
@@ -32,13 +32,13 @@ class AttentionMethod:
 
 METHODS: dict[str, AttentionMethod] = {
     "grad_attention": AttentionMethod(
-        graph.grad_attention, "gradients", 1, "Chefer et al. 2021, ICCV", {"start_layer": 0}
+        from_trace.grad_attention, "gradients", 1, "Chefer et al. 2021, ICCV", {"start_layer": 0}
     ),
-    "legrad": AttentionMethod(graph.legrad, "block_gradients", 1, "Bousselham et al. 2024", {"readout": "cls"}),
-    "grad_cam": AttentionMethod(graph.grad_cam, "gradients", 1, "Selvaraju et al. 2017, ICCV"),
-    "rollout": AttentionMethod(graph.rollout, "attention", 1, "Abnar & Zuidema 2020, ACL", {"start_layer": 0}),
+    "legrad": AttentionMethod(from_trace.legrad, "block_gradients", 1, "Bousselham et al. 2024", {"readout": "cls"}),
+    "grad_cam": AttentionMethod(from_trace.grad_cam, "gradients", 1, "Selvaraju et al. 2017, ICCV"),
+    "rollout": AttentionMethod(from_trace.rollout, "attention", 1, "Abnar & Zuidema 2020, ACL", {"start_layer": 0}),
     "last_attention": AttentionMethod(
-        graph.last_attention, "attention", 1, "raw attention", {"layer": -1, "head": None}
+        from_trace.last_attention, "attention", 1, "raw attention", {"layer": -1, "head": None}
     ),
     "occlusion": AttentionMethod(
         occlusion.occlusion_map, "perturbation", 1, "Zeiler & Fergus 2014, ECCV", {"group_size": 2}

@@ -18,6 +18,7 @@ from evalharness.audit.intervals import Resampling
 from evalharness.audit.looks import Looks, LooksSummary, measure_looks, summarise_looks
 from evalharness.audit.mistakes import MistakePrediction, predict_mistakes
 from evalharness.audit.noise import HOT_DENSITY, NOISE_MEASURES, stability
+from evalharness.audit.paste import Pasted, paste_cutout
 from evalharness.audit.pull import (
     PullCell,
     PullEvidence,
@@ -30,7 +31,6 @@ from evalharness.audit.pull import (
     pull_matrix,
     rank_cells,
 )
-from evalharness.audit.stress import Pasted, paste_cutout
 from evalharness.audit.uses import (
     QUADRANTS,
     UNDETERMINED,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from evalharness.attention.trust import RIVALS
+from evalharness.attention.faithfulness_verdict import RIVALS
 from evalharness.cli.store import ui_command
 from evalharness.config.schema import TrackingConfig
 from evalharness.console import console, new_table

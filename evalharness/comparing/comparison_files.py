@@ -29,7 +29,7 @@ from evalharness.errors import ResultsError
 from evalharness.metrics.predictions import Predictions
 from evalharness.metrics.probabilities import calibration_bins
 from evalharness.records import FloatArray, UInt8Array
-from evalharness.report.differences import draw_calibrations, draw_class_changes, draw_differences
+from evalharness.report.comparison_figures import draw_calibrations, draw_class_changes, draw_differences
 from evalharness.report.html import ComparisonContents, RunMaps, write_comparison_report
 from evalharness.report.lineup import LineupCell, LineupRow, draw_lineup
 from evalharness.results.manifest import MANIFEST, read_json, write_json

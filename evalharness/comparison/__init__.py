@@ -1,6 +1,6 @@
 """Two or more runs on the same rows: what may be compared, what differs, and whether it is more than chance."""
 
-from evalharness.comparison.likeness import (
+from evalharness.comparison.alignment import (
     Alignment,
     ComparedRun,
     SettingDifference,
@@ -8,9 +8,9 @@ from evalharness.comparison.likeness import (
     align_runs,
     list_differences,
 )
+from evalharness.comparison.audits import RegionChange, compare_regions
 from evalharness.comparison.maps import MapSimilarity, coarser_grid, compare_maps, to_grid, why_same
 from evalharness.comparison.pairs import ClassChange, Difference, PairedRun, compare_predictions, flips
-from evalharness.comparison.regions import RegionChange, compare_regions
 from evalharness.comparison.sentences import describe_maps, describe_pair, describe_region
 
 __all__ = [

@@ -8,7 +8,7 @@ import numpy as np
 from evalharness.audit import Resampling, stability
 from evalharness.audit.geometry import resample
 from evalharness.audit.intervals import mean_interval
-from evalharness.comparison.likeness import ComparedRun
+from evalharness.comparison.alignment import ComparedRun
 from evalharness.records import FloatArray, IntArray, Interval
 
 CLASS_AGNOSTIC = ("rollout", "last_attention")

@@ -3,9 +3,9 @@
 import math
 from collections.abc import Sequence
 
+from evalharness.comparison.audits import RegionChange
 from evalharness.comparison.maps import MapSimilarity
 from evalharness.comparison.pairs import Difference, PairedRun
-from evalharness.comparison.regions import RegionChange
 
 ENOUGH = 1.0
 """A number of images as large as this part of those at hand would already have told."""

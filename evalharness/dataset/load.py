@@ -7,10 +7,10 @@ from pathlib import Path
 
 from evalharness.config.schema import DatasetConfig
 from evalharness.dataset.bad_rows import bad_rows_error
-from evalharness.dataset.layout import resolve_classes, resolve_layout
-from evalharness.dataset.limit import select_stratified
+from evalharness.dataset.columns import resolve_classes, resolve_layout
 from evalharness.dataset.rows import check_clean_ids, is_excluded, list_samples
 from evalharness.dataset.scan import scan_images
+from evalharness.dataset.stratified_limit import select_stratified
 from evalharness.dataset.table import read_table
 from evalharness.errors import DatasetError
 from evalharness.records import Dataset, ImageInfo, Sample

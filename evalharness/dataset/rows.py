@@ -8,7 +8,7 @@ from pathlib import Path
 
 from evalharness import console
 from evalharness.dataset.bad_rows import Finding
-from evalharness.dataset.layout import Layout, compose
+from evalharness.dataset.columns import Layout, compose
 from evalharness.dataset.table import Row, Table
 from evalharness.errors import DatasetError
 from evalharness.records import BadRow, Sample

@@ -10,7 +10,6 @@ from pathlib import Path
 from evalharness import console
 from evalharness.config.schema import DatasetConfig
 from evalharness.dataset.bad_rows import Finding
-from evalharness.dataset.cache import ScanCache, ScannedImage, Stamp
 from evalharness.dataset.decode import (
     ImageError,
     check_pixels,
@@ -20,6 +19,7 @@ from evalharness.dataset.decode import (
     read_file,
     read_orientation,
 )
+from evalharness.dataset.scan_cache import ScanCache, ScannedImage, Stamp
 from evalharness.records import BadRow, ImageInfo, Sample
 
 IMAGES_PER_COMMIT = 256

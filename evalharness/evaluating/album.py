@@ -18,8 +18,8 @@ from evalharness.evaluating.stages.stress.stage import StressTest, paste_into
 from evalharness.evaluating.stages.what_is_it.stage import NamedRegions, crop_of
 from evalharness.records import FloatArray
 from evalharness.report import AttentionPair
-from evalharness.report.crops import NamedCrop, draw_named_crops, mark_box
 from evalharness.report.lineup import LineupCell, LineupRow, draw_lineup
+from evalharness.report.named_crops import NamedCrop, draw_named_crops, mark_box
 from evalharness.slugs import slug
 
 QUADRANT_TITLES = {

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.special import softmax
 
 from evalharness import report, results
-from evalharness.attention.trust import MapTrust
+from evalharness.attention.faithfulness_verdict import MapTrust
 from evalharness.console import warn
 from evalharness.evaluating.album import (
     Album,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from evalharness.attention.trust import MapTrust
+from evalharness.attention.faithfulness_verdict import MapTrust
 from evalharness.audit import CategoryAudit
 from evalharness.config.schema import GateConfig
 from evalharness.evaluating.stages.audit.stage import RegionAudit

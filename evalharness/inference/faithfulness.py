@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import softmax
 
 from evalharness.attention.baselines import seed_of
-from evalharness.attention.faithfulness import (
+from evalharness.attention.faithfulness_measures import (
     BASELINES,
     area_under_curve,
     baseline_image,
@@ -37,7 +37,7 @@ class MapRow:
     row_id: str
     map_id: str
     measures: dict[str, float]
-    """By name in `attention.trust.MEASURES`."""
+    """By name in `attention.faithfulness_verdict.MEASURES`."""
     curves: dict[str, FloatArray]
     """`deletion_<baseline>`, `insertion_<baseline>`: (steps + 1,) probabilities of the verdict."""
 

@@ -17,8 +17,8 @@ from evalharness.attention import map_specs
 from evalharness.audit import grid_coverage, measure_looks, place_mask, place_regions
 from evalharness.config.schema import RunConfig
 from evalharness.console import note
+from evalharness.dataset.columns import resolve_classes, resolve_layout
 from evalharness.dataset.decode import FORMATS
-from evalharness.dataset.layout import resolve_classes, resolve_layout
 from evalharness.dataset.scan import inspect_file
 from evalharness.dataset.table import read_table
 from evalharness.errors import ConfigError, EvalHarnessError, ResultsError, WeightsError

@@ -2,12 +2,12 @@
 
 from evalharness.model.architecture import build_keras_model
 from evalharness.model.load import hash_backbone, load_model
-from evalharness.model.probe import ProbeResult, probe_preprocessing
+from evalharness.model.preprocessing_probe import ProbeResult, probe_preprocessing
 from evalharness.model.published import PUBLISHED, imagenet_classes, load_published
-from evalharness.model.randomise import randomised_head
-from evalharness.model.runtime import configure_tensorflow
-from evalharness.model.source import resolve_weights
+from evalharness.model.random_head import randomised_head
 from evalharness.model.structure import LayerSummary, describe_model
+from evalharness.model.tensorflow_setup import configure_tensorflow
+from evalharness.model.weights_source import resolve_weights
 
 __all__ = [
     "PUBLISHED",

@@ -10,10 +10,10 @@ from evalharness.config.schema import ModelConfig
 from evalharness.errors import ModelError, WeightsError
 from evalharness.model.architecture import build_keras_model
 from evalharness.model.backbone import Backbone, find_backbone, leaves
-from evalharness.model.matching import match_weights
-from evalharness.model.runtime import device_name
 from evalharness.model.stored_weights import open_weights
+from evalharness.model.tensorflow_setup import device_name
 from evalharness.model.tracing import TracedModel
+from evalharness.model.weights_matching import match_weights
 from evalharness.records import VisionTransformer, WeightsSource
 
 if TYPE_CHECKING:

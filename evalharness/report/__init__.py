@@ -2,15 +2,15 @@
 
 from evalharness.report.audit import draw_pull, draw_quadrants
 from evalharness.report.confusion import draw_confusion_matrix
+from evalharness.report.faithfulness import draw_trust
 from evalharness.report.figures import draw_figures
 from evalharness.report.html import write_report
 from evalharness.report.overlay import STYLES, WHOLE, Extent, darken, overlay, side_by_side, upsample
 from evalharness.report.per_class import draw_per_class
+from evalharness.report.photo_sheets import AttentionPair, draw_contact_sheet, draw_prediction_grid
 from evalharness.report.reliability import draw_reliability
 from evalharness.report.selection import select_logged, select_rows
-from evalharness.report.sheets import AttentionPair, draw_contact_sheet, draw_prediction_grid
 from evalharness.report.style import save_figure
-from evalharness.report.trust import draw_trust
 
 __all__ = [
     "STYLES",

@@ -13,9 +13,9 @@ from evalharness.records import Evaluation, FloatArray, UInt8Array
 from evalharness.report.confusion import draw_confusion_matrix
 from evalharness.report.overlay import STYLES, WHOLE, Extent, fit, side_by_side
 from evalharness.report.per_class import draw_per_class
+from evalharness.report.photo_sheets import AttentionPair, draw_contact_sheet, draw_prediction_grid
 from evalharness.report.reliability import draw_reliability
 from evalharness.report.selection import Rule, select_logged, select_rows
-from evalharness.report.sheets import AttentionPair, draw_contact_sheet, draw_prediction_grid
 from evalharness.report.style import is_drawable, save_figure
 from evalharness.slugs import slug
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 
 from evalharness.records import UInt8Array
+from evalharness.report.canvas import Page
 from evalharness.report.overlay import fit, overlay
-from evalharness.report.page import Page
-from evalharness.report.sheets import (
+from evalharness.report.photo_sheets import (
     BAR_SPACE,
     GAP,
     LINE,

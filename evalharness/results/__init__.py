@@ -1,12 +1,18 @@
 """The results folder: the seam between an evaluation and everything that reads it."""
 
-from evalharness.results.assemble import build_manifest, default_folder, map_measures, request_of, speed_measures
-from evalharness.results.facts import model_facts, read_facts, write_facts
+from evalharness.results.failed_rows import Settlement, settle_failures
 from evalharness.results.manifest import SCHEMA_VERSION, holds_results, read_manifest
+from evalharness.results.manifest_content import (
+    build_manifest,
+    default_folder,
+    map_measures,
+    request_of,
+    speed_measures,
+)
+from evalharness.results.model_properties import model_facts, read_facts, write_facts
 from evalharness.results.recipe import build_recipe, fingerprint
-from evalharness.results.settle import Settlement, settle_failures
-from evalharness.results.stages import Stages
-from evalharness.results.stored import StoredResult
+from evalharness.results.stage_tables import Stages
+from evalharness.results.stored_result import StoredResult
 from evalharness.results.tables import samples_table, write_tables
 from evalharness.results.writer import ArrayLayout, ResultsWriter
 

@@ -3,8 +3,8 @@
 from fnmatch import fnmatchcase
 from urllib.parse import quote
 
-from evalharness.tracking.evaluation import FinishedEvaluation
-from evalharness.tracking.fields import WITH_INTERVAL
+from evalharness.tracking.finished_evaluation import FinishedEvaluation
+from evalharness.tracking.run_fields import WITH_INTERVAL
 
 TITLES = {"accuracy": "accuracy", "macro_f1": "macro F1", "ece": "calibration error"}
 WHERE_TO_LOOK = """\

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from evalharness.tracking.evaluation import FinishedEvaluation
+from evalharness.tracking.finished_evaluation import FinishedEvaluation
 from evalharness.tracking.store import Store, creation_lock
 
 if TYPE_CHECKING:

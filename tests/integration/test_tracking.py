@@ -20,7 +20,7 @@ from tracking_results import with_package, write_results
 
 from evalharness.config.schema import TrackingConfig
 from evalharness.errors import TrackingError
-from evalharness.tracking import open_store, serve_ui, start_run, upload, upload_results
+from evalharness.tracking import open_store, results_upload, serve_ui, start_run, upload_results
 from evalharness.tracking.client import connect
 from evalharness.tracking.runs import COLOURS
 
@@ -102,7 +102,7 @@ def test_the_samples_are_a_table_of_the_ui(store, load_table, tmp_path):
 
 
 def test_a_long_table_keeps_the_confident_mistakes(store, load_table, tmp_path, monkeypatch):
-    monkeypatch.setattr(upload, "MAX_TABLE_ROWS", 4)
+    monkeypatch.setattr(results_upload, "MAX_TABLE_ROWS", 4)
     folder = write_results(tmp_path / "results", num_rows=40)
     table = load_table(log(store, folder))
     samples = pd.read_parquet(folder / "samples.parquet")
@@ -278,13 +278,13 @@ def test_a_server_that_goes_away_in_the_middle_loses_nothing(tmp_path, monkeypat
     try:
         config = TrackingConfig(uri=server.address)
         store = open_store(config, tmp_path / "runs")
-        log_files = upload._log_files
+        log_files = results_upload._log_files
 
         def log_files_without_server(*arguments):
             server.kill()
             log_files(*arguments)
 
-        monkeypatch.setattr(upload, "_log_files", log_files_without_server)
+        monkeypatch.setattr(results_upload, "_log_files", log_files_without_server)
         with start_run(store, name="a", config=config) as run_id:
             pass
         with pytest.raises(TrackingError, match=r"complete in .*results: repeat .*`evalharness log .*results`"):
@@ -292,7 +292,7 @@ def test_a_server_that_goes_away_in_the_middle_loses_nothing(tmp_path, monkeypat
         assert (folder / "manifest.json").is_file()
 
         server.start()
-        monkeypatch.setattr(upload, "_log_files", log_files)
+        monkeypatch.setattr(results_upload, "_log_files", log_files)
         upload_results(store, run_id, folder)
         again = log(store, folder)
         client = connect(store.uri)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalharness.dataset import place
-from evalharness.dataset.limit import allocate
+from evalharness.dataset.stratified_limit import allocate
 
 sides = st.integers(1, 3000)
 sizes = st.tuples(sides, sides)

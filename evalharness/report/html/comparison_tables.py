@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evalharness.report.html.compared import ComparisonContents
+from evalharness.report.html.comparison_contents import ComparisonContents
 from evalharness.report.html.wording import METRICS, is_number
 
 MAX_LISTED_FLIPS = 300

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from evalharness.records import FloatArray
-from evalharness.report.html.compared import ComparisonContents, RunMaps
-from evalharness.report.html.grids import base64_of, choose_maps, map_chars, palette, quantise
-from evalharness.report.html.photos import Thumbnail, make_thumbnails, plan_photos
+from evalharness.report.html.comparison_contents import ComparisonContents, RunMaps
+from evalharness.report.html.packed_maps import base64_of, choose_maps, map_chars, palette, quantise
 from evalharness.report.html.rendering import rounded
+from evalharness.report.html.thumbnails import Thumbnail, make_thumbnails, plan_photos
 from evalharness.report.overlay import WHOLE
 
 CHARS_PER_ROW = 300

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from evalharness.records import UInt8Array
-from evalharness.report.html.contents import RunContents
-from evalharness.report.html.grids import base64_of, choose_maps, map_chars, palette, quantise
-from evalharness.report.html.photos import STEPS, Thumbnail, make_thumbnails, plan_photos
+from evalharness.report.html.packed_maps import base64_of, choose_maps, map_chars, palette, quantise
 from evalharness.report.html.rendering import rounded
+from evalharness.report.html.run_contents import RunContents
+from evalharness.report.html.thumbnails import STEPS, Thumbnail, make_thumbnails, plan_photos
 from evalharness.report.overlay import WHOLE, Extent
 from evalharness.report.selection import select_logged
 

@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from evalharness.report.html import wording
-from evalharness.report.html.photos import Thumbnail
+from evalharness.report.html.thumbnails import Thumbnail
 
 TEMPLATES = Path(__file__).parent / "templates"
 MAX_BYTES = 30_000_000

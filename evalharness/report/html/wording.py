@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from evalharness.report.html.contents import RunContents
+from evalharness.report.html.run_contents import RunContents
 
 UNDEFINED = "—"
 METRICS = {

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from evalharness.attention.graph import last_attention, rollout
+from evalharness.attention.from_trace import last_attention, rollout
 from evalharness.records import Trace
 
 # Two blocks, one head, a class token and two patches. Worked on paper below.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from evalharness.attention.faithfulness import (
+from evalharness.attention.faithfulness_measures import (
     BASELINES,
     area_under_curve,
     baseline_image,

@@ -6,7 +6,7 @@ import tensorflow as tf
 from plain_vit import NUM_HEADS, PlainVit, differences, raw_map, target_weights_of
 
 from evalharness.attention import Gradients
-from evalharness.attention.graph import grad_attention
+from evalharness.attention.from_trace import grad_attention
 from evalharness.records import Trace
 
 FIRST = [[0.5, 0.25, 0.25], [0.0, 1.0, 0.0], [0.0, 0.5, 0.5]]

@@ -16,7 +16,7 @@ from plain_vit import (
 from vit_keras import layers
 
 from evalharness.attention import Gradients
-from evalharness.attention.graph import grad_cam
+from evalharness.attention.from_trace import grad_cam
 from evalharness.model.tracing import replay_block
 from evalharness.records import Trace
 

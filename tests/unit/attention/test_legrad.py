@@ -6,7 +6,7 @@ import tensorflow as tf
 from plain_vit import NUM_HEADS, PlainVit, differences, raw_map, target_weights_of
 
 from evalharness.attention import Gradients
-from evalharness.attention.graph import legrad
+from evalharness.attention.from_trace import legrad
 
 
 def test_by_hand():

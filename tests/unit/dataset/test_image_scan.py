@@ -18,9 +18,9 @@ from PIL import Image, PngImagePlugin
 
 from evalharness import console
 from evalharness.dataset import ImageError, load_image, load_photo, scan
-from evalharness.dataset.cache import FILE_NAME, ScanCache, ScannedImage, Stamp
 from evalharness.dataset.decode import open_header
 from evalharness.dataset.scan import inspect_file
+from evalharness.dataset.scan_cache import FILE_NAME, ScanCache, ScannedImage, Stamp
 from evalharness.errors import DatasetError
 from evalharness.records import ImageInfo
 

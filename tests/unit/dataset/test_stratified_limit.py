@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from evalharness.dataset.limit import allocate, select_stratified
+from evalharness.dataset.stratified_limit import allocate, select_stratified
 from evalharness.records import Sample
 
 

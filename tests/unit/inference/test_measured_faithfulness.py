@@ -21,7 +21,7 @@ from small_vits import (
 )
 from vit_keras import layers
 
-from evalharness.attention.trust import MEASURES
+from evalharness.attention.faithfulness_verdict import MEASURES
 from evalharness.inference import Subset, measure_faithfulness
 from evalharness.model import randomised_head
 

@@ -1,5 +1,5 @@
 from evalharness.tracking.description import describe
-from evalharness.tracking.evaluation import FinishedEvaluation
+from evalharness.tracking.finished_evaluation import FinishedEvaluation
 
 
 def test_numbers_with_intervals_come_first(results):

@@ -9,7 +9,7 @@ import pandas as pd
 from evalharness import model as models
 from evalharness import results
 from evalharness.attention import METHODS
-from evalharness.attention.trust import MEASURES, RIVALS, MapTrust, judge_maps
+from evalharness.attention.faithfulness_verdict import MEASURES, RIVALS, MapTrust, judge_maps
 from evalharness.console import note
 from evalharness.evaluating.inputs import Inputs, timed
 from evalharness.inference import ForwardPass, Subset, measure_faithfulness

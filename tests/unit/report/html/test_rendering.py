@@ -5,8 +5,8 @@ from base64 import b64decode
 
 import pytest
 
-from evalharness.report.html.photos import Thumbnail
 from evalharness.report.html.rendering import PHOTOS, Page
+from evalharness.report.html.thumbnails import Thumbnail
 
 
 @pytest.mark.parametrize(

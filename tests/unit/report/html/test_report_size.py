@@ -10,8 +10,8 @@ from test_report_page import Page
 
 from evalharness.report.html import write_report
 from evalharness.report.html.gallery import choose_rows
-from evalharness.report.html.grids import TOP, UNDEFINED, choose_maps, map_chars, quantise
-from evalharness.report.html.photos import STEPS, PhotoPlan, make_thumbnails, shrink
+from evalharness.report.html.packed_maps import TOP, UNDEFINED, choose_maps, map_chars, quantise
+from evalharness.report.html.thumbnails import STEPS, PhotoPlan, make_thumbnails, shrink
 
 GENERATOR = np.random.default_rng(0)
 NOISE = [GENERATOR.integers(0, 256, (240, 320, 3), dtype=np.uint8) for _ in range(4)]

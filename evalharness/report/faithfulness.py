@@ -10,7 +10,7 @@ from evalharness.report.style import BLUE, MUTED, VERMILLION, figure_style, new_
 
 if TYPE_CHECKING:
     # Behind it is TensorFlow, which drawing does not need.
-    from evalharness.attention.trust import MapTrust
+    from evalharness.attention.faithfulness_verdict import MapTrust
 
 PANELS = (
     ("faithfulness", "Faithfulness\ninsertion − deletion AUC (higher is better)"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from evalharness.report.html.photos import to_jpeg
+from evalharness.report.html.thumbnails import to_jpeg
 
 TITLES = {
     "reliability": "Confidence against accuracy",

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 
 from evalharness.records import UInt8Array
+from evalharness.report.canvas import Page
 from evalharness.report.overlay import fit
-from evalharness.report.page import Page
-from evalharness.report.sheets import GAP, LINE, MARGIN, PANEL, PHOTO_PIXELS, ROW_SPACE, TOP, aspect
+from evalharness.report.photo_sheets import GAP, LINE, MARGIN, PANEL, PHOTO_PIXELS, ROW_SPACE, TOP, aspect
 from evalharness.report.style import MUTED, drawn_text, figure_style
 
 PER_ROW = 2

@@ -9,9 +9,9 @@ from evalharness.errors import TrackingError
 from evalharness.slugs import slug
 from evalharness.tracking.client import connect, failures_told, http_limits, one_line
 from evalharness.tracking.description import escaped
-from evalharness.tracking.evaluation import MANIFEST
-from evalharness.tracking.fields import MAX_TAG
+from evalharness.tracking.finished_evaluation import MANIFEST
 from evalharness.tracking.links import compare_link
+from evalharness.tracking.run_fields import MAX_TAG
 from evalharness.tracking.store import Store
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from evalharness.attention.trust import MEASURES, RIVALS, judge_maps
+from evalharness.attention.faithfulness_verdict import MEASURES, RIVALS, judge_maps
 from evalharness.config.schema import GateConfig
 from evalharness.evaluating.gates import broken_gates
 

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from evalharness.records import FloatArray, UInt8Array
+from evalharness.report.canvas import Page
 from evalharness.report.overlay import ALPHA, COLOUR_MAP, STYLES, WHOLE, Extent, fit
-from evalharness.report.page import Page
 from evalharness.report.style import (
     DPI,
     MUTED,

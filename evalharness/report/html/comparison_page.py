@@ -11,11 +11,11 @@ from markupsafe import Markup
 from PIL import Image
 
 from evalharness.report.html import comparison_tables as tables
-from evalharness.report.html.compared import ComparisonContents
+from evalharness.report.html.comparison_contents import ComparisonContents
+from evalharness.report.html.embedded_figures import embed_pictures, jpeg_uri
 from evalharness.report.html.flips import FlipGallery, by_change, flip_data, gather_flips
-from evalharness.report.html.photos import Thumbnail, draw_over, to_jpeg
-from evalharness.report.html.pictures import embed_pictures, jpeg_uri
 from evalharness.report.html.rendering import MAX_BYTES, Page, as_json, render, write_fitting
+from evalharness.report.html.thumbnails import Thumbnail, draw_over, to_jpeg
 from evalharness.slugs import slug
 
 NUM_STATIC = 12

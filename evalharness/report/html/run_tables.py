@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from evalharness.report.html.contents import RunContents
+from evalharness.report.html.run_contents import RunContents
 from evalharness.report.html.wording import is_number
 
 MAX_LISTED_MISTAKES = 300

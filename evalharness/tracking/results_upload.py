@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from evalharness.slugs import slug
 from evalharness.tracking.client import connect, failures_told, http_limits, shown_uri
 from evalharness.tracking.description import describe
-from evalharness.tracking.evaluation import FinishedEvaluation
-from evalharness.tracking.fields import metrics_of, params_of, tags_of
+from evalharness.tracking.finished_evaluation import FinishedEvaluation
 from evalharness.tracking.logged_model import find_or_create_model
+from evalharness.tracking.run_fields import metrics_of, params_of, tags_of
 from evalharness.tracking.store import Store
 
 if TYPE_CHECKING:

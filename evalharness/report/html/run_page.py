@@ -10,12 +10,12 @@ import numpy as np
 from markupsafe import Markup
 
 from evalharness.records import UInt8Array
-from evalharness.report.html import tables, wording
-from evalharness.report.html.contents import RunContents
+from evalharness.report.html import run_tables, wording
+from evalharness.report.html.embedded_figures import embed_pictures, jpeg_uri
 from evalharness.report.html.gallery import Gallery, gallery_data, gather_gallery
-from evalharness.report.html.photos import draw_over
-from evalharness.report.html.pictures import embed_pictures, jpeg_uri
 from evalharness.report.html.rendering import MAX_BYTES, Page, as_json, render, write_fitting
+from evalharness.report.html.run_contents import RunContents
+from evalharness.report.html.thumbnails import draw_over
 from evalharness.report.overlay import WHOLE, Extent
 
 NUM_STATIC = 12
@@ -78,15 +78,15 @@ def _render(run: RunContents, gallery: Gallery | None) -> Page:
         confidence=f"{100 * manifest['config']['bootstrap']['confidence']:g} %",
         headline=wording.headline(run),
         explanation=wording.explain(run),
-        confusion=tables.confusion_rows(run),
-        per_class=tables.class_rows(run),
-        mistakes=tables.listed_mistakes(run),
-        trust=tables.trust_rows(run),
-        trust_measures=tables.TRUST_MEASURES,
-        regions=tables.region_tables(run),
-        pull_table=tables.pull_table,
-        other_metrics=tables.other_metrics(run),
-        recipe=tables.recipe_rows(run),
+        confusion=run_tables.confusion_rows(run),
+        per_class=run_tables.class_rows(run),
+        mistakes=run_tables.listed_mistakes(run),
+        trust=run_tables.trust_rows(run),
+        trust_measures=run_tables.TRUST_MEASURES,
+        regions=run_tables.region_tables(run),
+        pull_table=run_tables.pull_table,
+        other_metrics=run_tables.other_metrics(run),
+        recipe=run_tables.recipe_rows(run),
         pictures=embed_pictures(run.figures),
         gallery=gallery,
         static_images=_static_images(run, gallery) if gallery else [],

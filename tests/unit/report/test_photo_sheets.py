@@ -4,7 +4,7 @@ from made_up_run import GRID, PHOTO_SIZE, build_run, frame_of
 
 from evalharness.report import AttentionPair, draw_contact_sheet, draw_prediction_grid, overlay
 from evalharness.report.overlay import fit
-from evalharness.report.sheets import PHOTO_PIXELS
+from evalharness.report.photo_sheets import PHOTO_PIXELS
 from evalharness.report.style import RIGHT_COLOUR, RIGHT_SIGN, WRONG_COLOUR, WRONG_SIGN
 
 

@@ -11,9 +11,9 @@ import numpy as np
 from evalharness import __version__
 from evalharness.config.schema import RunConfig
 from evalharness.records import Dataset, Evaluation, FloatArray, WeightsSource
+from evalharness.results.failed_rows import Settlement
 from evalharness.results.manifest import SCHEMA_VERSION
 from evalharness.results.recipe import fingerprint
-from evalharness.results.settle import Settlement
 from evalharness.slugs import slug
 
 REQUESTED = ("faithfulness", "audit", "stress", "what_is_it", "gate", "report")

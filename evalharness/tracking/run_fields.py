@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from evalharness.config.schema import DatasetConfig, ModelConfig, RunConfig
 from evalharness.tracking.client import one_line, shown_uri
-from evalharness.tracking.evaluation import SHORT_DIGEST, FinishedEvaluation
+from evalharness.tracking.finished_evaluation import SHORT_DIGEST, FinishedEvaluation
 
 MAX_PARAM, MAX_TAG = 6000, 8000
 FIRST_SECTION = "Headline"

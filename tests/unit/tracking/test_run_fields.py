@@ -3,8 +3,8 @@ import json
 import pytest
 
 from evalharness.errors import ResultsError
-from evalharness.tracking.evaluation import FinishedEvaluation
-from evalharness.tracking.fields import MAX_TAG, metrics_of, params_of, tags_of
+from evalharness.tracking.finished_evaluation import FinishedEvaluation
+from evalharness.tracking.run_fields import MAX_TAG, metrics_of, params_of, tags_of
 
 
 @pytest.fixture
