@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from evalharness.api import Result, evaluate
-    from evalharness.comparing.pipeline import Comparison, compare
+    from evalharness.comparing.finished_comparison import Comparison
+    from evalharness.comparing.pipeline import compare
 
 # Read when TensorFlow is imported, which happens in more than one place: no notices on standard error.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -23,11 +24,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 __version__ = "0.1.0"
 __all__ = ["Comparison", "Result", "__version__", "compare", "evaluate"]
 
+# By name, since everything below imports this module and nothing below may import these.
+_HOMES = {
+    "Comparison": "evalharness.comparing.finished_comparison",
+    "Result": "evalharness.api",
+    "compare": "evalharness.comparing.pipeline",
+    "evaluate": "evalharness.api",
+}
+
 
 def __getattr__(name: str) -> object:
-    if name in ("Result", "evaluate"):
-        # By name, since everything below imports this module and nothing below may import the API.
-        return getattr(import_module("evalharness.api"), name)
-    if name in ("Comparison", "compare"):
-        return getattr(import_module("evalharness.comparing.pipeline"), name)
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'evalharness' has no attribute {name!r}")

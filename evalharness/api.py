@@ -10,7 +10,7 @@ from evalharness.config.compose import compose_config, overrides_from
 from evalharness.config.schema import RunConfig
 from evalharness.dataset import load_photo, place
 from evalharness.evaluating.pipeline import run_evaluation
-from evalharness.report import STYLES, Extent, side_by_side
+from evalharness.report import STYLES, side_by_side
 from evalharness.results import StoredResult
 
 
@@ -38,7 +38,7 @@ class Result(StoredResult):
         height, width, _ = photo.shape
         extent = place((height, width), config.model.image_size, config.dataset.resize).extent
         draw = STYLES[config.report.style]
-        drawn = draw(photo, self.map(row_id, map_id), density_max=config.report.density_max, extent=Extent(*extent))
+        drawn = draw(photo, self.map(row_id, map_id), density_max=config.report.density_max, extent=extent)
         return Image.fromarray(side_by_side(photo, drawn))
 
 

@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from rich.box import SIMPLE_HEAD
@@ -67,6 +67,24 @@ def new_table(title: str | Text) -> Table:
         collapse_padding=True,
         pad_edge=False,
     )
+
+
+def number_text(value: float | None) -> str:
+    """Three digits; a dash for what is not known."""
+    return "-" if value is None else f"{value:.3f}"
+
+
+def percent_text(value: float | None) -> str:
+    """A part of 1 as per cent; a dash for what is not known."""
+    return "-" if value is None else f"{100 * value:.1f} %"
+
+
+def interval_text(interval: Mapping[str, float | None], digits: int = 3) -> str:
+    """A number and its interval, where it has one: of a few images it has none."""
+    value, low, high = (interval[key] for key in ("value", "ci_low", "ci_high"))
+    if value is None:
+        return "-"
+    return f"{value:.{digits}f}" if low is None else f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 def warn(message: str) -> None:

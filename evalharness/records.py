@@ -15,6 +15,8 @@ FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]
 UInt8Array = npt.NDArray[np.uint8]
 
+FIRST_TURNED_ORIENTATION = 5
+
 
 @dataclass(frozen=True, slots=True)
 class ImageInfo:
@@ -30,6 +32,26 @@ class ImageInfo:
     exif_orientation: int
     """1 to 8; 1 is upright."""
     num_frames: int
+
+    @property
+    def is_turned(self) -> bool:
+        """Whether the EXIF orientation swaps width and height."""
+        return self.exif_orientation >= FIRST_TURNED_ORIENTATION
+
+
+class Extent(NamedTuple):
+    """The part of the model's input that a drawn photo spans, each side as a fraction of the input's.
+
+    Below 0 or above 1: cropped away. Within: the rest of the input is padding.
+    """
+
+    top: float
+    bottom: float
+    left: float
+    right: float
+
+
+WHOLE = Extent(0.0, 1.0, 0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)

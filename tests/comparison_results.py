@@ -9,17 +9,19 @@ import pandas as pd
 from PIL import Image
 from report_results import HOSTILE, load_photo, write_report_results
 
-from evalharness.comparing.compared_runs import StoredRun
-from evalharness.comparing.comparison_files import build_tables, report_contents, write_comparison
-from evalharness.comparing.pipeline import examine
+from evalharness.comparing.compared_runs import RunToCompare
+from evalharness.comparing.findings import examine
+from evalharness.comparing.folder import write_comparison
+from evalharness.comparing.report_contents import report_contents
+from evalharness.comparing.tables import build_tables
 from evalharness.config.schema import CompareConfig
+from evalharness.manifest import MANIFEST, write_json
 from evalharness.results import StoredResult
-from evalharness.results.manifest import MANIFEST, write_json
 
 RUN_NAMES = ("reference", '<i>second</i> "run"', "third")
 
 
-def write_runs(folder: Path, *, num_runs=3, num_rows=60, row_name=HOSTILE) -> tuple[StoredRun, ...]:
+def write_runs(folder: Path, *, num_runs=3, num_rows=60, row_name=HOSTILE) -> tuple[RunToCompare, ...]:
     """Runs with verdicts and maps of their own, an audit with its pull, and photos on disk."""
     runs = []
     for number in range(num_runs):
@@ -34,7 +36,7 @@ def write_runs(folder: Path, *, num_runs=3, num_rows=60, row_name=HOSTILE) -> tu
         write_pull(own, number)
         give_photos(own, folder / "photos")
         change_config(own, number)
-        runs.append(StoredRun(RUN_NAMES[number], StoredResult(own)))
+        runs.append(RunToCompare(RUN_NAMES[number], StoredResult(own)))
     return tuple(runs)
 
 

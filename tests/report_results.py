@@ -17,10 +17,13 @@ from evalharness.audit import (
     predict_mistakes,
     pull_matrix,
 )
-from evalharness.evaluating.complete import Findings, plain_findings
-from evalharness.evaluating.stages.audit.stage import RegionAudit
-from evalharness.evaluating.stages.noise.stage import Noise, score_maps
-from evalharness.results.manifest import write_json
+from evalharness.evaluating.complete import plain_findings
+from evalharness.evaluating.stage import Findings
+from evalharness.evaluating.stages.audit import AuditFinding
+from evalharness.evaluating.stages.faithfulness import FaithfulnessFinding
+from evalharness.evaluating.stages.noise import NoiseFinding
+from evalharness.evaluating.stages.noise.stage import score_maps
+from evalharness.manifest import write_json
 
 CLASSES = ("daisy", "roses & thorns", "</script><b>tulips")
 MAP_IDS = ("grad_attention", "rollout")
@@ -42,8 +45,9 @@ def write_report_results(folder: Path, *, num_rows=60, classes=CLASSES, row_name
     noise = measure(samples, maps)
     noise.table.to_parquet(folder / "noise.parquet", index=False)
     manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["findings"] = plain_findings(Findings(trust=judge(seed), regions=regions, noise=noise))
-    manifest["findings"]["broken_gates"] = ["lift of <dog> is above 2"]
+    findings = Findings({"regions": regions, "trust": FaithfulnessFinding(judge(seed), 0.9), "noise": noise})
+    manifest["findings"] = plain_findings(findings, ["lift of <dog> is above 2"])
+    manifest["sentences"] = [{"title": found.title, "text": found.sentence} for found in findings]
     write_json(folder / "manifest.json", manifest)
     return json.loads((folder / "manifest.json").read_text())
 
@@ -88,7 +92,7 @@ def audit_distractors(samples, maps, seed):
         evidence.append(PullEvidence(category, rows % 3, generator.normal(0.2, 0.1, (len(rows), 3))))
     cells = pull_matrix(evidence, CLASSES)
     table = pd.concat(tables, ignore_index=True)
-    return RegionAudit(tuple(summaries), cells, None, describe_pull(cells), "thresholds", table)
+    return AuditFinding(tuple(summaries), cells, None, describe_pull(cells), "thresholds", table)
 
 
 def measure(samples, maps):
@@ -98,7 +102,7 @@ def measure(samples, maps):
                        for name, values in maps.items()])  # fmt: skip
     entropy = table[table["map_id"] == "rollout"]["entropy"].to_numpy(np.float64)
     mistakes = (predict_mistakes("entropy", entropy, ~samples["correct"].to_numpy()),)
-    return Noise((), len(samples), 0, mistakes, {}, {}, table)
+    return NoiseFinding((), len(samples), 0, mistakes, {}, {}, table)
 
 
 def judge(seed):

@@ -10,6 +10,7 @@ from PIL import Image
 
 import evalharness
 from evalharness.config.schema import RunConfig
+from evalharness.manifest import write_json
 from evalharness.records import (
     ClassMetrics,
     Dataset,
@@ -21,8 +22,7 @@ from evalharness.records import (
     VisionTransformer,
     WeightsSource,
 )
-from evalharness.results import Settlement, build_manifest, build_recipe, model_facts, samples_table, write_tables
-from evalharness.results.manifest import write_json
+from evalharness.results import KeptRows, ModelProperties, build_manifest, build_recipe, samples_table, write_tables
 from evalharness.slugs import slug
 
 HEADLINE = (
@@ -73,12 +73,13 @@ def write_results(
         request="r",
         recipe=recipe,
         dataset=dataset,
-        source=source,
-        facts=model_facts(_model(source, classes)),
+        weights=source,
+        model=ModelProperties.of(_model(source, classes)),
         evaluation=evaluation,
-        settled=Settlement(np.arange(num_rows), ()),
+        kept=KeptRows(np.arange(num_rows), ()),
         measures=measures | {"time/predict_s": 2.5, "throughput/images_per_s": num_rows / 2.5},
         findings={"trust": [], "regions": None, "broken_gates": []},
+        sentences=[],
         warnings=list(warnings),
     )
     write_json(folder / "manifest.json", manifest)

@@ -10,11 +10,10 @@ from evalharness.annotations.parsed import ParsedImage, faults_error
 from evalharness.annotations.readers import read_annotations
 from evalharness.annotations.roles import assign_roles, describe_unknown
 from evalharness.annotations.shapes import RunLengths, ShapeError, count_pixels, decode, encode
-from evalharness.audit import BoolArray, Role
+from evalharness.audit import BoolArray, ImageRegions, Placement, Role, place_regions
 from evalharness.records import ImageInfo, Sample
 
 MAX_NAMED = 5
-FIRST_TURNED_ORIENTATION = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +61,17 @@ class Annotations:
             mask = region.decode()
             masks[region.category] = mask | masks[region.category] if region.category in masks else mask
         return masks
+
+    def on_input(self, row_id: str, placement: Placement, orientation: int) -> ImageRegions | None:
+        """A row's regions on the model's input; None if there are none.
+
+        Args:
+            row_id: Of the row.
+            placement: Where its upright photo lands on the model's input.
+            orientation: The EXIF orientation that the photo is turned by first.
+        """
+        masks = self.masks(row_id)
+        return place_regions(masks, self.roles, placement, orientation=orientation) if masks else None
 
     @property
     def messages(self) -> tuple[str, ...]:
@@ -166,7 +176,7 @@ def _describe_size(row_id: str, parsed: ParsedImage, info: ImageInfo) -> str:
     height, width = parsed.size or (0, 0)
     sizes = f"annotated at {width} x {height} pixels, the file has {info.width} x {info.height}"
     text = f"{row_id!r} ({parsed.where}): {sizes}"
-    is_turned = info.exif_orientation >= FIRST_TURNED_ORIENTATION and (height, width) == (info.width, info.height)
+    is_turned = info.is_turned and (height, width) == (info.width, info.height)
     return f"{text}; it was annotated upright, while its pixels are stored rotated (EXIF)" if is_turned else text
 
 

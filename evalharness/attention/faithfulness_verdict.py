@@ -26,7 +26,7 @@ MIN_IMAGES = 10
 
 
 @dataclass(frozen=True, slots=True)
-class MapTrust:
+class MapFaithfulness:
     """How far one map can be trusted, from a subset of the images."""
 
     map_id: str
@@ -83,7 +83,7 @@ def judge_maps(
     num_resamples: int,
     confidence: float,
     seed: int,
-) -> tuple[MapTrust, ...]:
+) -> tuple[MapFaithfulness, ...]:
     """Puts intervals on every measure and compares each map with the rivals, image by image.
 
     Args:
@@ -119,5 +119,5 @@ def judge_maps(
             if rival != map_id
         }
         num_units = len(set(np.asarray(groups)[np.isfinite(own["faithfulness"])]))
-        judged.append(MapTrust(map_id, len(groups), num_units, measures, leads, max_head_similarity))
+        judged.append(MapFaithfulness(map_id, len(groups), num_units, measures, leads, max_head_similarity))
     return tuple(judged)

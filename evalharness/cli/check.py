@@ -1,7 +1,8 @@
 """`evalharness check`: everything that can be wrong, at once and without evaluating."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from evalharness.config.compose import compose_config
 from evalharness.console import console, new_table, note, warn
@@ -9,6 +10,7 @@ from evalharness.errors import EvalHarnessError
 
 if TYPE_CHECKING:
     from evalharness.config.schema import RunConfig
+    from evalharness.evaluating.stage import Stage
     from evalharness.records import Dataset, VisionTransformer
 
 
@@ -55,47 +57,38 @@ def _checked_dataset(config: "RunConfig", problems: list[EvalHarnessError]) -> "
 
 
 def _check_files(config: "RunConfig", dataset: "Dataset | None", problems: list[EvalHarnessError]) -> None:
-    """Gates, cut-outs, the reference, the pre-trained namer, and annotations if there is a dataset to match them to."""
-    from evalharness.evaluating.inputs import check_gates, read_regions
+    """Settings and files of every stage, and annotations if there is a dataset to match them to."""
+    from evalharness.evaluating.inputs import read_regions
+    from evalharness.evaluating.stages.registry import STAGES
 
-    steps: list[Callable[[], object]] = [lambda: check_gates(config), lambda: _check_extras(config)]
+    checks: list[Callable[[], object]] = [partial(_check_stage, stage, config) for stage in STAGES]
     if dataset is not None:
-        steps.append(lambda: read_regions(config, dataset, config.model.classes or dataset.classes))
-    for step in steps:
+        checks.append(lambda: read_regions(config, dataset, config.model.classes or dataset.classes))
+    for check_one in checks:
         try:
-            step()
+            check_one()
         except EvalHarnessError as error:
             problems.append(error)
 
 
-def _check_extras(config: "RunConfig") -> None:
-    from evalharness.evaluating.other_inputs import gather_extras
-    from evalharness.evaluating.stages.what_is_it.stage import load_namer
-
-    extras = gather_extras(config)
-    # The published weights are not fetched for a check.
-    if extras.namer is not None:
-        load_namer(config, extras)
+def _check_stage(stage: "type[Stage[Any]]", config: "RunConfig") -> None:
+    stage.prepare(config).try_out()
 
 
 def _checked_model(
     config: "RunConfig", dataset: "Dataset | None", problems: list[EvalHarnessError]
 ) -> "VisionTransformer | None":
     from evalharness.attention import check_options, map_specs
-    from evalharness.model import load_model, resolve_weights
-    from evalharness.tracking import resolve_uri
+    from evalharness.model import load_model
+    from evalharness.weights_files import find_weights
 
     classes = config.model.classes or config.dataset.classes or (dataset.classes if dataset else None)
     try:
-        source = resolve_weights(
-            config.model.weights,
-            tracking_uri=resolve_uri(config.tracking.uri, config.runs_dir),
-            cache_dir=config.runs_dir / "cache" / "weights",
-        )
+        weights = find_weights(config)
         if classes is None:
             note("the model was not checked: its classes are not known (set model.classes or dataset.classes)")
             return None
-        model = load_model(config.model, classes=classes, source=source)
+        model = load_model(config.model, classes=classes, source=weights)
         specs = map_specs(config.attention, classes)
         check_options(specs, num_layers=model.num_layers, num_heads=model.num_heads, grid_size=model.grid_size)
     except EvalHarnessError as error:

@@ -11,7 +11,7 @@ from rich.text import Text
 from evalharness.console import console, new_table
 
 if TYPE_CHECKING:
-    from evalharness.comparing.pipeline import Comparison
+    from evalharness.comparing.finished_comparison import Comparison
 
 MAX_FLIPS = 5
 MAX_CLASSES = 20

@@ -12,8 +12,8 @@ USAGE = "Usage: evalharness export RESULT --to DIR [maps=npz|tiff|none] [trackin
 
 def export(arguments: Sequence[str]) -> int:
     """Writes a results folder, or the results of an MLflow run, as files for other tools."""
-    from evalharness.comparing.compared_runs import find_result
     from evalharness.exporting.pipeline import export_result
+    from evalharness.finished_runs import find_result
 
     run, folder, map_format, overrides = _parse(arguments)
     section = compose_section(overrides, "tracking", "runs_dir")

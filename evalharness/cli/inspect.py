@@ -15,8 +15,8 @@ from evalharness.console import console
 from evalharness.errors import ConfigError
 
 if TYPE_CHECKING:
+    from evalharness.inspecting.bench import Bench
     from evalharness.inspecting.inspection import Inspection, Unreadable
-    from evalharness.inspecting.pipeline import Bench
     from evalharness.results import StoredResult
 
 USAGE = (
@@ -43,8 +43,10 @@ class Request:
 def inspect(arguments: Sequence[str]) -> int:
     """Inspects images; returns 1 if one of them cannot be read."""
     request = parse_arguments(arguments)
+    from evalharness.inspecting.bench import check_same_input, open_bench
+    from evalharness.inspecting.images import list_images
     from evalharness.inspecting.inspection import Unreadable
-    from evalharness.inspecting.pipeline import check_same_input, list_images, open_bench, tell_background
+    from evalharness.inspecting.pipeline import inspect_images
 
     paths = list_images(request.images)
     if request.run is None:
@@ -56,10 +58,10 @@ def inspect(arguments: Sequence[str]) -> int:
         check_same_input(stored, config)
         bench = open_bench(config, stored=stored, top_k=request.top_k)
         if not request.is_json:
-            tell_background(bench)
+            bench.tell_what_is_known()
     folder = request.folder or config.runs_dir / "inspected"
     found = []
-    for entry in bench.inspect(paths, box=request.box, folder=folder):
+    for entry in inspect_images(bench, paths, box=request.box, folder=folder):
         found.append(entry)
         if not request.is_json:
             _print(entry)
@@ -107,7 +109,7 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
 
 def _stored_config(run: str, overrides: Sequence[str]) -> "tuple[StoredResult, RunConfig]":
     """A stored evaluation and its config, with the overrides on top."""
-    from evalharness.comparing.compared_runs import find_result
+    from evalharness.finished_runs import find_result
 
     own = [override for override in overrides if override.startswith(STORE_KEYS)]
     section = compose_section(own, "tracking", "runs_dir")
@@ -166,12 +168,12 @@ def _print(entry: "Inspection | Unreadable") -> None:
 def _report(bench: "Bench", found: "Sequence[Inspection | Unreadable]") -> Mapping[str, Any]:
     report: dict[str, Any] = {
         "classes": list(bench.classes),
-        "weights_sha256": bench.source.sha256,
+        "weights_sha256": bench.weights.sha256,
         "images": [entry.plain for entry in found],
     }
-    if bench.background is not None:
+    if bench.evaluated is not None:
         report["evaluation"] = {
             "folder": str(bench.stored.folder) if bench.stored else None,
-            "notes": list(bench.background.notes),
+            "notes": list(bench.evaluated.notes),
         }
     return report

@@ -10,7 +10,7 @@ from evalharness.cli.store import side_by_side
 from evalharness.config.schema import TrackingConfig
 from evalharness.console import console, new_table, warn
 from evalharness.errors import EvalHarnessError
-from evalharness.results import read_manifest
+from evalharness.manifest import read_manifest
 
 
 def print_sweep(outcomes: Sequence[JobOutcome], *, sweep_id: str, tracking: TrackingConfig, runs_dir: Path) -> int:

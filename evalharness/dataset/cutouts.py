@@ -1,17 +1,47 @@
-"""Reads a user's own cut-outs: images with a transparent ground, to be pasted into photos."""
+"""Cut-outs: images with a transparent ground, to be pasted into photos; a user's own are read from a folder."""
 
+import hashlib
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from evalharness.audit.seeding import generator_for
 from evalharness.errors import DatasetError
 from evalharness.records import UInt8Array
 
 ENDINGS = (".png", ".webp")
 MAX_LISTED = 5
 _NUMBERED = re.compile(r"(.*?)[-_ ]*\d*")
+
+
+@dataclass(frozen=True)
+class Cutouts:
+    """What is pasted."""
+
+    by_category: Mapping[str, Mapping[str, UInt8Array]]
+    """By category, then name: RGBA (height, width, 4)."""
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over names and pixels."""
+        digest = hashlib.sha256()
+        for category, images in self.by_category.items():
+            for name, pixels in images.items():
+                digest.update(f"{category}\n{name}\n{pixels.shape}\n".encode("utf-8", "surrogatepass"))
+                digest.update(np.ascontiguousarray(pixels).tobytes())
+        return digest.hexdigest()
+
+    def pick(self, row_id: str, category: str) -> tuple[str, UInt8Array]:
+        """The cut-out that belongs to a row: its name and pixels, the same in every run."""
+        images = self.by_category[category]
+        names = list(images)
+        name = names[int(generator_for("cutout", row_id, category).integers(len(names)))]
+        return name, images[name]
 
 
 def load_cutouts(folder: Path) -> dict[str, dict[str, UInt8Array]]:

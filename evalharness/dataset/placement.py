@@ -6,6 +6,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from evalharness.records import Extent
+
 Size = tuple[int, int]
 Points = npt.NDArray[np.float64]
 
@@ -35,10 +37,10 @@ class Placement:
         return (points - self._corner()) / self._scale()
 
     @property
-    def extent(self) -> tuple[float, float, float, float]:
-        """Top, bottom, left and right of the photo, as fractions of the canvas; outside 0 to 1 where it is cropped."""
+    def extent(self) -> Extent:
+        """The part of the canvas that the photo spans."""
         (height, width), (rows, columns) = self.image_size, self.scaled_size
-        return self.top / height, (self.top + rows) / height, self.left / width, (self.left + columns) / width
+        return Extent(self.top / height, (self.top + rows) / height, self.left / width, (self.left + columns) / width)
 
     def _scale(self) -> Points:
         rows, columns = (scaled / photo for scaled, photo in zip(self.scaled_size, self.photo_size, strict=True))

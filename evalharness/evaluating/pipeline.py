@@ -1,20 +1,22 @@
 """The story of an evaluation, from a config to a logged run. Start reading here."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from evalharness import results, tracking
 from evalharness.config.schema import RunConfig
 from evalharness.console import note
-from evalharness.evaluating.complete import Findings, complete
-from evalharness.evaluating.gates import broken_gates
+from evalharness.evaluating.complete import complete
 from evalharness.evaluating.inputs import Inputs, gather_inputs
 from evalharness.evaluating.predict import predict
-from evalharness.evaluating.stages.audit.stage import audit_regions
-from evalharness.evaluating.stages.before_after.stage import look_before
-from evalharness.evaluating.stages.faithfulness.stage import examine_maps
-from evalharness.evaluating.stages.noise.stage import measure_noise
-from evalharness.evaluating.stages.stress.stage import stress_verdicts
-from evalharness.evaluating.stages.what_is_it.stage import name_regions
+from evalharness.evaluating.session import EvaluatedRows, Session
+from evalharness.evaluating.stage import Findings, Stage
+from evalharness.evaluating.stages.registry import STAGES
+from evalharness.evaluating.stopwatch import Stopwatch
+from evalharness.manifest import holds_results
+
+Stages = Sequence[Stage[Any]]
 
 
 @dataclass(frozen=True)
@@ -30,36 +32,56 @@ def run_evaluation(config: RunConfig) -> LoggedRun:
     """Evaluates one model on one dataset and logs the run; complete results of the same recipe are reused."""
     store = tracking.open_store(config.tracking, config.runs_dir)
     tracking.mark_killed_runs(store)
-    inputs = gather_inputs(config)
+    clock = Stopwatch()
+    stages = [stage.prepare(config) for stage in STAGES]
+    inputs = gather_inputs(config, clock)
+    request = request_of(inputs, stages)
     with tracking.start_run(store, name=inputs.run_name, config=config.tracking) as run_id:
-        if config.resume and results.holds_results(inputs.folder, inputs.fingerprint, inputs.request):
+        if config.resume and holds_results(inputs.folder, inputs.fingerprint, request):
             note(f"same recipe, results complete: reusing {inputs.folder} (resume=false computes them again)")
         else:
-            compute_results(inputs)
+            compute_results(Session(inputs, clock), stages, request)
         tracking.upload_results(store, run_id, inputs.folder)
     return LoggedRun(results.StoredResult(inputs.folder), store, run_id)
 
 
-def compute_results(inputs: Inputs) -> None:
-    """Evaluates every row that is not stored yet, examines what came out, and completes the results folder."""
-    config = inputs.config
+def compute_results(session: Session, stages: Stages, request: str) -> None:
+    """Predicts every row that is not stored yet, examines what came out, and completes the results folder."""
+    inputs, model = session.inputs, session.model_properties
     layout = results.ArrayLayout.of(
-        inputs.facts, num_rows=len(inputs.labels), classes=inputs.classes, specs=inputs.specs
+        model, num_rows=len(inputs.dataset.samples), classes=inputs.classes, specs=inputs.specs
     )
     with results.ResultsWriter.open(
-        inputs.folder, inputs.recipe, inputs.fingerprint, layout, resume=config.resume
+        inputs.folder, inputs.recipe, inputs.fingerprint, layout, resume=inputs.config.resume
     ) as writer:
-        results.write_facts(inputs.folder, inputs.fingerprint, inputs.facts)
-        num_predicted = predict(inputs, writer)
-        settled = results.settle_failures(writer, inputs.dataset, config.dataset.on_error)
-        samples = [inputs.dataset.samples[position] for position in settled.evaluated]
-        stages = results.Stages(inputs.folder)
-        trust = examine_maps(inputs, samples, stages)
-        regions = audit_regions(inputs, samples, writer, stages)
-        noise = measure_noise(inputs, samples, writer, regions)
-        stress = stress_verdicts(inputs, samples, writer, stages)
-        before_after = look_before(inputs, samples, writer, stages)
-        named = name_regions(inputs, samples, writer, stages, noise)
-        gates = broken_gates(config.gate, trust, regions, stress)
-        findings = Findings(trust, regions, gates, noise, stress, before_after, named)
-        complete(inputs, writer, settled, findings, num_predicted)
+        model.write(inputs.folder, inputs.fingerprint)
+        num_predicted = predict(session, writer)
+        kept = results.drop_failed_rows(writer, inputs.dataset, inputs.config.dataset.on_error)
+        samples = tuple(inputs.dataset.samples[position] for position in kept.evaluated)
+        rows = EvaluatedRows(session, samples, writer)
+        findings = examine(rows, stages)
+        broken = broken_gates(inputs, stages, findings)
+        complete(rows, kept, findings, broken_gates=broken, request=request, num_predicted=num_predicted)
+
+
+def examine(rows: EvaluatedRows, stages: Stages) -> Findings:
+    """What each stage finds, in their order."""
+    findings = Findings({})
+    for stage in stages:
+        findings = Findings({**findings.by_stage, stage.name: stage.examine(rows, findings)})
+    return findings
+
+
+def broken_gates(inputs: Inputs, stages: Stages, findings: Findings) -> list[str]:
+    """A sentence for each gate that does not hold."""
+    gate = inputs.config.gate
+    return [text for stage in stages for text in stage.broken_gates(gate, findings.by_stage[stage.name])]
+
+
+def request_of(inputs: Inputs, stages: Stages) -> str:
+    """What is to be examined and drawn, beside the recipe: results of another request are completed anew."""
+    sections = [stage.section for stage in stages if stage.section] + ["gate", "report"]
+    digests = {"annotations": inputs.annotations.digest if inputs.annotations else None}
+    for stage in stages:
+        digests |= stage.digests
+    return results.request_of(inputs.config, sections, digests)

@@ -3,18 +3,18 @@
 from evalharness import dataset as datasets
 from evalharness import results
 from evalharness.console import note
-from evalharness.evaluating.inputs import Inputs, timed
+from evalharness.evaluating.session import Session
 from evalharness.inference import run_inference
 
 
-def predict(inputs: Inputs, writer: results.ResultsWriter) -> int:
+def predict(session: Session, writer: results.ResultsWriter) -> int:
     """Runs the pending rows through the model; returns how many there were."""
-    config, positions = inputs.config, writer.pending()
+    inputs, config, positions = session.inputs, session.inputs.config, writer.pending()
     if not len(positions):
         return 0
     if writer.num_resumed:
         note(f"continuing: {writer.num_resumed} of {len(inputs.dataset.samples)} images are stored already")
-    forward = inputs.forward
+    forward = session.forward
     batches = datasets.iterate_batches(
         inputs.dataset,
         positions,
@@ -26,6 +26,6 @@ def predict(inputs: Inputs, writer: results.ResultsWriter) -> int:
     if forward.num_forward_passes > 1:
         note(f"occlusion: {forward.num_forward_passes} forward passes an image, {len(positions)} images")
     row_ids = [sample.row_id for sample in inputs.dataset.samples]
-    with timed("predict", inputs.durations_s):
+    with session.clock.timed("predict"):
         run_inference(forward, batches, inputs.labels, row_ids, writer, num_images=len(positions))
     return len(positions)

@@ -19,7 +19,7 @@ NOISY_FROM = 0.95
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class PlaceAmong:
     """One image beside the evaluated ones; None where that cannot be told."""
 
     calibrated_confidence: float | None
@@ -64,7 +64,7 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Background:
+class EvaluatedImages:
     """The evaluated images as a yardstick."""
 
     digests: dict[str, int]
@@ -80,7 +80,7 @@ class Background:
     """What can be told and what cannot, as sentences."""
 
     @classmethod
-    def of(cls, stored: StoredResult, map_id: str | None) -> "Background":
+    def of(cls, stored: StoredResult, map_id: str | None) -> "EvaluatedImages":
         """Measures a stored evaluation.
 
         Args:
@@ -104,7 +104,7 @@ class Background:
         neighbourhood = Neighbourhood.of(np.asarray(stored.features, np.float32))
         return cls(places, written, temperature, neighbourhood, map_id, noise, (_describe(temperature),))
 
-    def judge(self, output: BatchOutput, digests: Sequence[str]) -> list[Judged]:
+    def place(self, output: BatchOutput, digests: Sequence[str]) -> list[PlaceAmong]:
         """Places images among the evaluated ones.
 
         Args:
@@ -125,7 +125,7 @@ class Background:
         if self.maps_noise and self.map_id is not None:
             noises = self._place_noise(_noise(output.densities[self.map_id]))
         return [
-            Judged(*(None if values is None or np.isnan(values[index]) else float(values[index])
+            PlaceAmong(*(None if values is None or np.isnan(values[index]) else float(values[index])
                      for values in (confidences, novelties, noises)))
             for index in range(len(digests))
         ]  # fmt: skip

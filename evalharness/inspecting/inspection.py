@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from evalharness.inspecting.evaluated_images import Judged
+from evalharness.inspecting.evaluated_images import PlaceAmong
 from evalharness.records import FloatArray
 
 
@@ -24,14 +24,14 @@ class Inspection:
     """(grid rows, grid columns); NaN where the map is not defined."""
     shares: dict[str, float] = field(default_factory=dict)
     """Part of the attention on the object (`object`), outside it (`outside`), and on each annotated category."""
-    judged: Judged | None = None
-    """Beside a stored evaluation."""
+    place: PlaceAmong | None = None
+    """Among the images of a stored evaluation."""
     picture: Path | None = None
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a person should know before believing the verdict or the map."""
-        found = self.judged.warnings if self.judged else ()
+        found = self.place.warnings if self.place else ()
         if self.density is not None and not np.isfinite(self.density).all():
             return (*found, f"the map {self.map_id} is not defined for this image")
         return found
@@ -39,7 +39,7 @@ class Inspection:
     @property
     def lines(self) -> tuple[str, ...]:
         """Verdict, other classes, and where the attention is, as sentences."""
-        calibrated = self.judged.calibrated_confidence if self.judged else None
+        calibrated = self.place.calibrated_confidence if self.place else None
         scaled = "" if calibrated is None else f", calibrated {calibrated:.2f}"
         lines = [f"{self.verdict}, confidence {self.confidence:.2f}{scaled}"]
         lines.append("most probable: " + ", ".join(f"{name} {prob:.2f}" for name, prob in self.top))
@@ -66,8 +66,8 @@ class Inspection:
             }
         if self.shares:
             values["attention"] = self.shares
-        if self.judged:
-            values |= self.judged.plain
+        if self.place:
+            values |= self.place.plain
         values["warnings"] = list(self.warnings)
         if self.picture:
             values["picture"] = str(self.picture)

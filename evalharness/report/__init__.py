@@ -2,10 +2,10 @@
 
 from evalharness.report.audit import draw_pull, draw_quadrants
 from evalharness.report.confusion import draw_confusion_matrix
-from evalharness.report.faithfulness import draw_trust
+from evalharness.report.faithfulness import draw_faithfulness
 from evalharness.report.figures import draw_figures
 from evalharness.report.html import write_report
-from evalharness.report.overlay import STYLES, WHOLE, Extent, darken, overlay, side_by_side, upsample
+from evalharness.report.overlay import STYLES, darken, overlay, side_by_side, upsample
 from evalharness.report.per_class import draw_per_class
 from evalharness.report.photo_sheets import AttentionPair, draw_contact_sheet, draw_prediction_grid
 from evalharness.report.reliability import draw_reliability
@@ -14,19 +14,17 @@ from evalharness.report.style import save_figure
 
 __all__ = [
     "STYLES",
-    "WHOLE",
     "AttentionPair",
-    "Extent",
     "darken",
     "draw_confusion_matrix",
     "draw_contact_sheet",
+    "draw_faithfulness",
     "draw_figures",
     "draw_per_class",
     "draw_prediction_grid",
     "draw_pull",
     "draw_quadrants",
     "draw_reliability",
-    "draw_trust",
     "overlay",
     "save_figure",
     "select_logged",

@@ -10,7 +10,7 @@ from evalharness.report.style import BLUE, MUTED, VERMILLION, figure_style, new_
 
 if TYPE_CHECKING:
     # Behind it is TensorFlow, which drawing does not need.
-    from evalharness.attention.faithfulness_verdict import MapTrust
+    from evalharness.attention.faithfulness_verdict import MapFaithfulness
 
 PANELS = (
     ("faithfulness", "Faithfulness\ninsertion − deletion AUC (higher is better)"),
@@ -21,7 +21,7 @@ ROW_INCHES = 0.38
 
 
 @figure_style()
-def draw_trust(trust: Sequence["MapTrust"], *, max_head_similarity: float) -> Figure:
+def draw_faithfulness(trust: Sequence["MapFaithfulness"], *, max_head_similarity: float) -> Figure:
     """Draws every judged map; blue ones beat `random` and `center` and notice the head.
 
     Args:
@@ -44,7 +44,7 @@ def draw_trust(trust: Sequence["MapTrust"], *, max_head_similarity: float) -> Fi
     return figure
 
 
-def _draw_panel(axes: Axes, trust: Sequence["MapTrust"], measure: str) -> None:
+def _draw_panel(axes: Axes, trust: Sequence["MapFaithfulness"], measure: str) -> None:
     for place, entry in enumerate(trust):
         interval = entry.measures[measure]
         colour = BLUE if entry.is_trusted else VERMILLION

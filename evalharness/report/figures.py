@@ -9,9 +9,9 @@ from PIL import Image
 
 from evalharness.config.schema import ReportConfig
 from evalharness.console import note
-from evalharness.records import Evaluation, FloatArray, UInt8Array
+from evalharness.records import WHOLE, Evaluation, Extent, FloatArray, UInt8Array
 from evalharness.report.confusion import draw_confusion_matrix
-from evalharness.report.overlay import STYLES, WHOLE, Extent, fit, side_by_side
+from evalharness.report.overlay import STYLES, fit, side_by_side
 from evalharness.report.per_class import draw_per_class
 from evalharness.report.photo_sheets import AttentionPair, draw_contact_sheet, draw_prediction_grid
 from evalharness.report.reliability import draw_reliability

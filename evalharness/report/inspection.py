@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from evalharness.records import FloatArray, UInt8Array
+from evalharness.records import WHOLE, Extent, FloatArray, UInt8Array
 from evalharness.report.canvas import Page
-from evalharness.report.overlay import STYLES, WHOLE, Extent
+from evalharness.report.overlay import STYLES
 from evalharness.report.photo_sheets import BAR_SPACE, GAP, MARGIN, add_colour_bar
 from evalharness.report.style import INK, MUTED, VERMILLION, drawn_text, figure_style
 

@@ -2,28 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import NamedTuple
 
 import numpy as np
 from matplotlib import colormaps
 from PIL import Image, ImageDraw, ImageFont
 
-from evalharness.records import FloatArray, UInt8Array
+from evalharness.records import WHOLE, Extent, FloatArray, UInt8Array
 
-
-class Extent(NamedTuple):
-    """The part of the model's input that a drawn photo spans, each side as a fraction of the input's.
-
-    Below 0 or above 1: cropped away. Within: the rest of the input is padding.
-    """
-
-    top: float
-    bottom: float
-    left: float
-    right: float
-
-
-WHOLE = Extent(0.0, 1.0, 0.0, 1.0)
 COLOUR_MAP = "inferno"
 ALPHA = 0.6
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)

@@ -11,9 +11,9 @@ from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
-from evalharness.records import FloatArray, UInt8Array
+from evalharness.records import WHOLE, Extent, FloatArray, UInt8Array
 from evalharness.report.canvas import Page
-from evalharness.report.overlay import ALPHA, COLOUR_MAP, STYLES, WHOLE, Extent, fit
+from evalharness.report.overlay import ALPHA, COLOUR_MAP, STYLES, fit
 from evalharness.report.style import (
     DPI,
     MUTED,

@@ -1,7 +1,6 @@
 """The results folder: the seam between an evaluation and everything that reads it."""
 
-from evalharness.results.failed_rows import Settlement, settle_failures
-from evalharness.results.manifest import SCHEMA_VERSION, holds_results, read_manifest
+from evalharness.results.failed_rows import KeptRows, drop_failed_rows
 from evalharness.results.manifest_content import (
     build_manifest,
     default_folder,
@@ -9,33 +8,28 @@ from evalharness.results.manifest_content import (
     request_of,
     speed_measures,
 )
-from evalharness.results.model_properties import model_facts, read_facts, write_facts
+from evalharness.results.model_properties import ModelProperties
 from evalharness.results.recipe import build_recipe, fingerprint
-from evalharness.results.stage_tables import Stages
+from evalharness.results.stage_tables import StageTables
 from evalharness.results.stored_result import StoredResult
 from evalharness.results.tables import samples_table, write_tables
 from evalharness.results.writer import ArrayLayout, ResultsWriter
 
 __all__ = [
-    "SCHEMA_VERSION",
     "ArrayLayout",
+    "KeptRows",
+    "ModelProperties",
     "ResultsWriter",
-    "Settlement",
-    "Stages",
+    "StageTables",
     "StoredResult",
     "build_manifest",
     "build_recipe",
     "default_folder",
+    "drop_failed_rows",
     "fingerprint",
-    "holds_results",
     "map_measures",
-    "model_facts",
-    "read_facts",
-    "read_manifest",
     "request_of",
     "samples_table",
-    "settle_failures",
     "speed_measures",
-    "write_facts",
     "write_tables",
 ]

@@ -14,7 +14,7 @@ MAX_LISTED = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Settlement:
+class KeptRows:
     """Which rows count."""
 
     evaluated: IntArray
@@ -23,7 +23,7 @@ class Settlement:
     """All rows left out: those that the scan found, then those that failed during the run."""
 
 
-def settle_failures(writer: ResultsWriter, dataset: Dataset, on_error: str) -> Settlement:
+def drop_failed_rows(writer: ResultsWriter, dataset: Dataset, on_error: str) -> KeptRows:
     """Decides which rows count once every row was tried.
 
     Args:
@@ -46,7 +46,7 @@ def settle_failures(writer: ResultsWriter, dataset: Dataset, on_error: str) -> S
         raise DatasetError(_listing(failed, len(dataset.samples)), fix=_advice(failed, on_error))
     evaluated = np.array([p for p in range(len(dataset.samples)) if p not in reasons], np.int64)
     writer.keep_rows(evaluated)
-    return Settlement(evaluated, (*dataset.skipped, *failed))
+    return KeptRows(evaluated, (*dataset.skipped, *failed))
 
 
 def _listing(failed: tuple[BadRow, ...], num_rows: int) -> str:

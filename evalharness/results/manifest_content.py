@@ -10,14 +10,12 @@ import numpy as np
 
 from evalharness import __version__
 from evalharness.config.schema import RunConfig
+from evalharness.manifest import SCHEMA_VERSION
 from evalharness.records import Dataset, Evaluation, FloatArray, WeightsSource
-from evalharness.results.failed_rows import Settlement
-from evalharness.results.manifest import SCHEMA_VERSION
+from evalharness.results.failed_rows import KeptRows
+from evalharness.results.model_properties import ModelProperties
 from evalharness.results.recipe import fingerprint
 from evalharness.slugs import slug
-
-REQUESTED = ("faithfulness", "audit", "stress", "what_is_it", "gate", "report")
-"""Sections of the config that shape results without entering the recipe."""
 
 
 def default_folder(runs_dir: Path, run_name: str, digest: str) -> Path:
@@ -32,12 +30,13 @@ def build_manifest(
     request: str,
     recipe: Mapping[str, Any],
     dataset: Dataset,
-    source: WeightsSource,
-    facts: Mapping[str, Any],
+    weights: WeightsSource,
+    model: ModelProperties,
     evaluation: Evaluation,
-    settled: Settlement,
+    kept: KeptRows,
     measures: Mapping[str, float],
     findings: Mapping[str, Any],
+    sentences: Sequence[tuple[str, str]],
     warnings: Sequence[str],
 ) -> dict[str, Any]:
     """Everything about an evaluation that is not a row of a table.
@@ -48,12 +47,13 @@ def build_manifest(
         request: Of `request_of`.
         recipe: What the numbers depend on.
         dataset: The rows and the files they came from.
-        source: The weights file.
-        facts: The model's sizes and digests.
+        weights: The file.
+        model: Its sizes and digests.
         evaluation: The metrics.
-        settled: Which rows count.
+        kept: Which rows count.
         measures: Scalars besides the headline, by MLflow name.
         findings: Of the stages behind prediction, as plain values.
+        sentences: A title and what a stage found, of each that found something.
         warnings: What the user was warned of.
 
     Returns:
@@ -78,38 +78,40 @@ def build_manifest(
                 "num_rotated": dataset.num_rotated,
             },
             "weights": {
-                "uri": source.uri,
-                "path": str(source.path),
-                "format": source.file_format,
-                "source_run_id": source.source_run_id,
+                "uri": weights.uri,
+                "path": str(weights.path),
+                "format": weights.file_format,
+                "source_run_id": weights.source_run_id,
             },
-            "model": {key: value for key, value in facts.items() if key != "device"},
-            "device": facts["device"],
+            "model": {key: value for key, value in model.plain.items() if key != "device"},
+            "device": model.device,
         },
         "config": config.model_dump(mode="json"),
         "request": request,
         "classes": list(recipe["model"]["classes"]),
-        "num_rows": len(settled.evaluated) + len(settled.skipped),
-        "num_evaluated": len(settled.evaluated),
-        "num_skipped": len(settled.skipped),
+        "num_rows": len(kept.evaluated) + len(kept.skipped),
+        "num_evaluated": len(kept.evaluated),
+        "num_skipped": len(kept.skipped),
         "metrics": {**{key: interval.value for key, interval in evaluation.headline.items()}, **measures},
         "intervals": {key: [interval.ci_low, interval.ci_high] for key, interval in evaluation.headline.items()},
         "num_undefined_resamples": {key: interval.num_undefined for key, interval in evaluation.headline.items()},
         "calibration_bins": [list(row) for row in evaluation.calibration_bins],
         "findings": dict(findings),
+        "sentences": [{"title": title, "text": text} for title, text in sentences],
         "warnings": list(warnings),
     }
 
 
-def request_of(config: RunConfig, digests: Mapping[str, str | None]) -> str:
+def request_of(config: RunConfig, sections: Sequence[str], digests: Mapping[str, str | None]) -> str:
     """SHA-256 of the settings that shape results without entering the recipe: what is examined and what is drawn.
 
     Args:
         config: Of the run.
+        sections: Of the config: those that do so.
         digests: Of the files that are read for it, by what they are; None where there are none.
     """
     dumped = config.model_dump(mode="json")
-    return fingerprint({**{name: dumped[name] for name in REQUESTED}, **digests})
+    return fingerprint({**{name: dumped[name] for name in sections}, **digests})
 
 
 def map_measures(maps: Mapping[str, FloatArray]) -> dict[str, float]:

@@ -6,11 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from evalharness.results.manifest import write_json
+from evalharness.manifest import write_json
 from evalharness.results.recipe import fingerprint
 
 
-class Stages:
+class StageTables:
     """The stage tables in a results folder: `<name>.parquet`, its key in `<name>.key.json`, written last.
 
     Args:

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from evalharness.errors import ResultsError
+from evalharness.manifest import SAMPLES, damaged, read_manifest
 from evalharness.records import FloatArray
-from evalharness.results.manifest import SAMPLES, damaged, read_manifest
 
 
 class StoredResult:

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from evalharness.manifest import write_json
 from evalharness.records import BadRow, Evaluation, FloatArray, ImageInfo, Sample
-from evalharness.results.manifest import write_json
 
 
 def samples_table(

@@ -15,8 +15,9 @@ from filelock import FileLock, Timeout
 from numpy.lib.format import open_memmap
 
 from evalharness.errors import ResultsError
+from evalharness.manifest import MANIFEST, read_json, write_json
 from evalharness.records import BatchOutput, FloatArray, IntArray, MapSpec
-from evalharness.results.manifest import MANIFEST, read_json, write_json
+from evalharness.results.model_properties import ModelProperties
 
 PENDING, DONE, FAILED = 0, 1, 2
 
@@ -35,13 +36,12 @@ class ArrayLayout:
 
     @classmethod
     def of(
-        cls, facts: Mapping[str, Any], *, num_rows: int, classes: Sequence[str], specs: Sequence[MapSpec]
+        cls, model: ModelProperties, *, num_rows: int, classes: Sequence[str], specs: Sequence[MapSpec]
     ) -> "ArrayLayout":
-        """The layout of one model's results; `facts` as in `model.json`."""
-        rows, columns = facts["grid_size"]
+        """The layout of one model's results."""
         map_ids = tuple(spec.map_id for spec in specs)
         signed_ids = tuple(spec.map_id for spec in specs if spec.is_signed)
-        return cls(num_rows, len(classes), facts["hidden_size"], (rows, columns), map_ids, signed_ids)
+        return cls(num_rows, len(classes), model.hidden_size, model.grid_size, map_ids, signed_ids)
 
     def arrays(self) -> dict[str, tuple[tuple[int, ...], type]]:
         """Shape and type of every array, by its path in the folder."""

@@ -1,6 +1,7 @@
 """MLflow: the store, the runs in it, and the upload of finished results. Reads results folders and nothing else."""
 
-from evalharness.tracking.comparison_upload import fetch_results, find_run, is_run_id, upload_comparison
+from evalharness.tracking.comparison_upload import upload_comparison
+from evalharness.tracking.find_results import fetch_results, find_run, is_run_id
 from evalharness.tracking.links import compare_link, run_link
 from evalharness.tracking.results_upload import upload_results
 from evalharness.tracking.runs import mark_killed_runs, start_run

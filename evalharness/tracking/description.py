@@ -3,6 +3,7 @@
 from fnmatch import fnmatchcase
 from urllib.parse import quote
 
+from evalharness.manifest import stage_sentences
 from evalharness.tracking.finished_evaluation import FinishedEvaluation
 from evalharness.tracking.run_fields import WITH_INTERVAL
 
@@ -37,15 +38,12 @@ def describe(evaluation: FinishedEvaluation, run_id: str) -> str:
 
 
 def _findings(evaluation: FinishedEvaluation) -> list[str]:
-    """What the audit and the test of the maps say, a sentence each; gates that do not hold first."""
-    findings = evaluation.manifest["findings"]
-    sentences = [f"**Gate does not hold:** {escaped(text)}" for text in findings["broken_gates"]]
-    if findings["regions"]:
-        sentences.append(f"**Audit:** {escaped(findings['regions']['sentence'])}")
-    if findings["trust"]:
-        first = findings["trust"][0]
-        sentences.append(f"**Map `{first['map_id']}`:** {escaped(first['verdict'])}.")
-    return sentences
+    """What each stage found, a sentence each; gates that do not hold first."""
+    broken = evaluation.manifest["findings"]["broken_gates"]
+    return [
+        *(f"**Gate does not hold:** {escaped(text)}" for text in broken),
+        *(f"**{escaped(title)}:** {escaped(text)}" for title, text in stage_sentences(evaluation.manifest)),
+    ]
 
 
 def _pictures(evaluation: FinishedEvaluation) -> list[str]:

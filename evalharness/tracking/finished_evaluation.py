@@ -1,6 +1,5 @@
 """What tracking reads of a finished results folder."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from evalharness.errors import ResultsError
+from evalharness.manifest import MANIFEST, read_json
 
-MANIFEST, OVERLAYS, REPORT = "manifest.json", "overlays", "report.html"
+OVERLAYS, REPORT = "overlays", "report.html"
 SHORT_DIGEST = 12
 """Hexadecimal digits of a SHA-256 that a person compares."""
 
@@ -37,7 +37,7 @@ class FinishedEvaluation:
                 where=folder,
                 fix="Repeat the evaluation: it continues where it stopped",
             )
-        return cls(path.parent, json.loads(path.read_text(encoding="utf-8")))
+        return cls(path.parent, read_json(path))
 
     @property
     def recipe(self) -> Mapping[str, Any]:

@@ -116,19 +116,29 @@ def overrides(folder: Path, preset: dict[str, object], csv: Path, **values: obje
     }
 
 
+def open_session(values: dict[str, object]):
+    """An evaluation before its model is loaded."""
+    from evalharness.config.compose import compose_config, overrides_from
+    from evalharness.evaluating.inputs import gather_inputs
+    from evalharness.evaluating.session import Session
+    from evalharness.evaluating.stopwatch import Stopwatch
+
+    clock = Stopwatch()
+    return Session(gather_inputs(compose_config(overrides_from(values)), clock), clock)
+
+
 def predict_and_store(config_values: dict[str, object], folder: Path) -> Callable[[], float]:
     """Prepares prediction, maps, storing and metrics of one run; the function times them."""
     from scipy.special import softmax
 
     from evalharness import results
-    from evalharness.config.compose import compose_config, overrides_from
-    from evalharness.evaluating.inputs import gather_inputs
     from evalharness.evaluating.predict import predict
     from evalharness.metrics import evaluate_predictions
 
-    inputs = gather_inputs(compose_config(overrides_from(config_values)))
+    session = open_session(config_values)
+    inputs = session.inputs
     layout = results.ArrayLayout.of(
-        inputs.facts, num_rows=len(inputs.labels), classes=inputs.classes, specs=inputs.specs
+        session.model_properties, num_rows=len(inputs.labels), classes=inputs.classes, specs=inputs.specs
     )
 
     def run() -> float:
@@ -136,7 +146,7 @@ def predict_and_store(config_values: dict[str, object], folder: Path) -> Callabl
         with results.ResultsWriter.open(
             folder / "timed", inputs.recipe, inputs.fingerprint, layout, resume=False
         ) as writer:
-            predict(inputs, writer)
+            predict(session, writer)
             probs = softmax(np.asarray(writer.array("logits.npy"), np.float64), axis=1)
             evaluate_predictions(
                 inputs.labels, probs, class_names=inputs.classes, groups=None, num_resamples=2000, confidence=0.95,
@@ -179,12 +189,8 @@ def bench_methods(folder: Path, count: int, repeats: int) -> None:
 
 def bench_occlusion(folder: Path, images: np.ndarray, keras_model: object) -> None:
     """Occlusion of a few images to `model.predict` on the same ones: one pass per group of patches."""
-    from evalharness.config.compose import compose_config, overrides_from
-    from evalharness.evaluating.inputs import gather_inputs
-
     csv = write_photos(folder, len(images))
-    values = overrides(folder, VIT_B16, csv, attention__methods=["occlusion"])
-    forward = gather_inputs(compose_config(overrides_from(values))).forward
+    forward = open_session(overrides(folder, VIT_B16, csv, attention__methods=["occlusion"])).forward
     labels, row_ids = np.zeros(len(images), np.int32), [""] * len(images)
 
     def seconds(run: Callable[[], object]) -> float:
@@ -300,11 +306,7 @@ def bench_overhead(folder: Path, count: int) -> None:
 
 def forward_only(values: dict[str, object], count: int) -> float:
     """Seconds of the forward passes alone, on images in memory."""
-    from evalharness.config.compose import compose_config, overrides_from
-    from evalharness.evaluating.inputs import gather_inputs
-
-    inputs = gather_inputs(compose_config(overrides_from(values)))
-    forward = inputs.forward
+    forward = open_session(values).forward
     images, labels, row_ids = np.zeros((32, 224, 224, 3), np.uint8), np.zeros(32, np.int32), [""] * 32
     forward(images, labels, row_ids)
     batches_s = []

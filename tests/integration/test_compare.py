@@ -20,7 +20,7 @@ from evalharness.cli.main import main
 from evalharness.config.compose import overrides_from
 from evalharness.config.schema import TrackingConfig
 from evalharness.errors import ConfigError, ResultsError, TrackingError
-from evalharness.results.manifest import write_json
+from evalharness.manifest import write_json
 from evalharness.tracking import open_store, start_run, upload_results
 from evalharness.tracking.client import connect
 

@@ -10,8 +10,8 @@ from pycocotools import mask as coco_mask
 from tracking_results import write_results
 
 from evalharness.cli.main import main
+from evalharness.manifest import write_json
 from evalharness.results import StoredResult
-from evalharness.results.manifest import write_json
 
 
 @pytest.fixture

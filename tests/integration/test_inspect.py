@@ -9,11 +9,11 @@ from PIL import Image
 from tiny_vit import CLASSES, TINY_SIZES
 
 import evalharness
+from evalharness import model as models
 from evalharness.cli.inspect import parse_arguments
 from evalharness.cli.main import main
 from evalharness.config.compose import overrides_from
 from evalharness.errors import ConfigError
-from evalharness.inspecting import pipeline as inspecting
 from evalharness.metrics.temperature import cross_fit_temperature
 
 NOT_KNOWN_ALONE = ("calibrated_confidence", "novelty", "is_unlike", "noise", "is_noisy", "attention")
@@ -66,10 +66,8 @@ def test_verdict_and_map_are_those_of_an_evaluation(evaluated, tiny_run, overrid
 
 def test_a_folder_gives_all_its_images_and_the_model_loads_once(tiny_run, overrides, capsys, monkeypatch):
     calls = []
-    load = inspecting.models.load_model
-    monkeypatch.setattr(
-        inspecting.models, "load_model", lambda *args, **kwargs: calls.append(1) or load(*args, **kwargs)
-    )
+    load = models.load_model
+    monkeypatch.setattr(models, "load_model", lambda *args, **kwargs: calls.append(1) or load(*args, **kwargs))
     report = inspect(capsys, tiny_run.root / "test" / "roses", *overrides, "batch_size=3")
     names = [Path(found["image"]).name for found in report["images"]]
     assert names == [f"{number:04d}.jpg" for number in range(8)]

@@ -7,8 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from evalharness.records import FloatArray, UInt8Array
-from evalharness.report.overlay import Extent
+from evalharness.records import Extent, FloatArray, UInt8Array
 
 
 @dataclass(frozen=True, slots=True)

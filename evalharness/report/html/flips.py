@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evalharness.records import FloatArray
+from evalharness.records import WHOLE, FloatArray
 from evalharness.report.html.comparison_contents import ComparisonContents, RunMaps
 from evalharness.report.html.packed_maps import base64_of, choose_maps, map_chars, palette, quantise
 from evalharness.report.html.rendering import rounded
 from evalharness.report.html.thumbnails import Thumbnail, make_thumbnails, plan_photos
-from evalharness.report.overlay import WHOLE
 
 CHARS_PER_ROW = 300
 """Of everything but maps and photo, roughly."""

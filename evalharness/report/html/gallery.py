@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evalharness.records import UInt8Array
+from evalharness.records import WHOLE, Extent, UInt8Array
 from evalharness.report.html.packed_maps import base64_of, choose_maps, map_chars, palette, quantise
 from evalharness.report.html.rendering import rounded
 from evalharness.report.html.run_contents import RunContents
 from evalharness.report.html.thumbnails import STEPS, Thumbnail, make_thumbnails, plan_photos
-from evalharness.report.overlay import WHOLE, Extent
 from evalharness.report.selection import select_logged
 
 TOP_CLASSES = 5

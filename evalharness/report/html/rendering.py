@@ -3,7 +3,7 @@
 import json
 import math
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -15,7 +15,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from evalharness.report.html import wording
+from evalharness.report.html import run_tables, wording
 from evalharness.report.html.thumbnails import Thumbnail
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -77,6 +77,31 @@ def render(template: str, photos: Sequence[Thumbnail | None], **values: Any) -> 
         )
     )
     return Page(text, photos)
+
+
+@dataclass(frozen=True, slots=True)
+class StageSection:
+    """What a page shows of one stage."""
+
+    name: str
+    """Of the stage, and of its place in the page."""
+    link: str
+    """In the list of sections."""
+    heading: str
+    body: Markup
+
+
+def stage_sections(findings: Mapping[str, Any]) -> list[StageSection]:
+    """A section for each stage that found something and has a template in `stages/`, in the order of the findings.
+
+    A template sets `link` and `heading`, and has a macro `body(found)`, found being what the manifest keeps.
+    """
+    sections = []
+    for name, found in findings.items():
+        if found and (TEMPLATES / "stages" / f"{name}.html.jinja").is_file():
+            template: Any = _environment().get_template(f"stages/{name}.html.jinja").module
+            sections.append(StageSection(name, template.link, template.heading, template.body(found)))
+    return sections
 
 
 def as_json(value: Any) -> Markup:
@@ -142,6 +167,9 @@ def _environment() -> Environment:
         "percent": wording.percent,
         "between": wording.between,
         "change": wording.change,
+        "pull_table": run_tables.pull_table,
+        "region_tables": run_tables.region_tables,
     }
+    environment.globals["trust_measures"] = run_tables.TRUST_MEASURES
     environment.tests["a_number"] = wording.is_number
     return environment

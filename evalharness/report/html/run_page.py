@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from evalharness.records import UInt8Array
+from evalharness.manifest import stage_sentences
+from evalharness.records import WHOLE, Extent, UInt8Array
 from evalharness.report.html import run_tables, wording
 from evalharness.report.html.embedded_figures import embed_pictures, jpeg_uri
 from evalharness.report.html.gallery import Gallery, gallery_data, gather_gallery
-from evalharness.report.html.rendering import MAX_BYTES, Page, as_json, render, write_fitting
+from evalharness.report.html.rendering import MAX_BYTES, Page, as_json, render, stage_sections, write_fitting
 from evalharness.report.html.run_contents import RunContents
 from evalharness.report.html.thumbnails import draw_over
-from evalharness.report.overlay import WHOLE, Extent
 
 NUM_STATIC = 12
 """Images that are there without the script."""
@@ -72,7 +72,7 @@ def _render(run: RunContents, gallery: Gallery | None) -> Page:
         gallery.thumbnails if gallery else (),
         manifest=manifest,
         created=datetime.fromisoformat(manifest["created"]),
-        findings=run.findings,
+        broken_gates=run.findings["broken_gates"],
         classes=run.classes,
         density_max=run.density_max,
         confidence=f"{100 * manifest['config']['bootstrap']['confidence']:g} %",
@@ -81,10 +81,8 @@ def _render(run: RunContents, gallery: Gallery | None) -> Page:
         confusion=run_tables.confusion_rows(run),
         per_class=run_tables.class_rows(run),
         mistakes=run_tables.listed_mistakes(run),
-        trust=run_tables.trust_rows(run),
-        trust_measures=run_tables.TRUST_MEASURES,
-        regions=run_tables.region_tables(run),
-        pull_table=run_tables.pull_table,
+        sentences=stage_sentences(manifest),
+        sections=stage_sections(run.findings),
         other_metrics=run_tables.other_metrics(run),
         recipe=run_tables.recipe_rows(run),
         pictures=embed_pictures(run.figures),

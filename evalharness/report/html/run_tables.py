@@ -78,9 +78,8 @@ def listed_mistakes(run: RunContents) -> list[dict[str, Any]]:
     return sorted(listed, key=lambda group: -int(group["num"]))[:MAX_LISTED_MISTAKES]
 
 
-def region_tables(run: RunContents) -> list[dict[str, Any]]:
+def region_tables(categories: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """A table per map of the audited categories, distractors first."""
-    categories = (run.findings.get("regions") or {}).get("categories", ())
     by_map: dict[str, list[Mapping[str, Any]]] = {}
     for entry in categories:
         by_map.setdefault(entry["map_id"], []).append(entry)
@@ -103,13 +102,6 @@ def pull_table(cells: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         weight = cell["pull"]["value"] / limit if is_tested and is_number(cell["pull"]["value"]) else 0.0
         rows.setdefault(cell["category"], []).append({**cell, "is_tested": is_tested, "weight": weight})
     return {"classes": classes, "rows": rows}
-
-
-def trust_rows(run: RunContents) -> list[dict[str, Any]]:
-    """A row per judged map, with the measures of `TRUST_MEASURES` that it has."""
-    return [
-        {**entry, "cells": [entry["measures"].get(name) for name in TRUST_MEASURES]} for entry in run.findings["trust"]
-    ]
 
 
 def other_metrics(run: RunContents) -> list[tuple[str, Any]]:

@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 from evalharness.errors import EvalHarnessError
-from evalharness.records import FloatArray, UInt8Array
-from evalharness.report.overlay import Extent, overlay
+from evalharness.records import Extent, FloatArray, UInt8Array
+from evalharness.report.overlay import overlay
 
 STEPS = ((256, 76), (240, 72), (224, 68), (192, 64), (160, 60), (128, 55), (112, 50), (96, 45))
 """Longer side in pixels and JPEG quality, the largest first."""

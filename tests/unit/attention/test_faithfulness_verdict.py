@@ -7,7 +7,7 @@ import pytest
 
 from evalharness.attention.faithfulness_verdict import MEASURES, RIVALS, judge_maps
 from evalharness.config.schema import GateConfig
-from evalharness.evaluating.gates import broken_gates
+from evalharness.evaluating.stages.faithfulness import Faithfulness, FaithfulnessFinding
 
 NUM_IMAGES = 30
 ROW_IDS = [str(number) for number in range(NUM_IMAGES)]
@@ -123,8 +123,12 @@ def test_images_of_one_scene_are_drawn_together():
 def test_the_gate_is_on_the_first_map():
     good, bad = judge(map=measures(0.4, 0.3))["map"], judge(map=measures(0.2, 0.3))["map"]
     gate = GateConfig(attention=True)
-    assert broken_gates(gate, [good, bad], None) == ()
-    assert broken_gates(gate, [bad, good], None) == (
+
+    def broken_gates(config, *maps):
+        return Faithfulness().broken_gates(config, FaithfulnessFinding(maps, 0.9))
+
+    assert broken_gates(gate, good, bad) == ()
+    assert broken_gates(gate, bad, good) == (
         "gate.attention: map: do not rely on it: beats random, does not beat center, notices the head",
     )
-    assert broken_gates(GateConfig(), [bad], None) == ()
+    assert broken_gates(GateConfig(), bad) == ()

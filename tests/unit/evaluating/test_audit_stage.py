@@ -9,17 +9,19 @@ import pytest
 
 from evalharness.audit import CategoryRegions, ImageRegions, audit_category, measure_effects
 from evalharness.config.schema import GateConfig
-from evalharness.evaluating.gates import broken_gates
 from evalharness.evaluating.stages.audit.erasures import plan_regions
-from evalharness.evaluating.stages.audit.stage import RegionAudit, _gains, _on_grid
+from evalharness.evaluating.stages.audit.finding import AuditFinding
+from evalharness.evaluating.stages.audit.gates import broken_gates
+from evalharness.evaluating.stages.audit.stage import _gains, _on_grid
 
 SIDE, PATCH = 16, 4
-INPUTS = SimpleNamespace(
-    facts={"grid_size": [4, 4]},
-    config=SimpleNamespace(
-        audit=SimpleNamespace(num_controls=2, controls_avoid=("distractor",), erase_roles=("object",))
-    ),
-    required_annotations=SimpleNamespace(roles={"rose": "object", "dog": "distractor"}),
+CONFIG = SimpleNamespace(num_controls=2, controls_avoid=("distractor",), erase_roles=("object",))
+ROLES = {"rose": "object", "dog": "distractor"}
+ROWS = SimpleNamespace(
+    session=SimpleNamespace(
+        model_properties=SimpleNamespace(grid_size=(4, 4)),
+        inputs=SimpleNamespace(config=SimpleNamespace(audit=CONFIG)),
+    )
 )
 
 
@@ -42,7 +44,7 @@ def test_a_control_loses_what_is_ignored_as_its_region_would():
         "erased_logits": [0.0, 0.0],
         "control_logits": [0.0, 0.0, np.nan, np.nan],
     }
-    on_grid = _on_grid(INPUTS, found, row)
+    on_grid = _on_grid(ROWS, found, row)
     first, missing = on_grid["controls"]
     # Two patches further down; the right one is ignored.
     expected = np.zeros((4, 4))
@@ -77,7 +79,7 @@ def test_a_control_never_overlaps_its_own_region():
     num_controls = 0
     for number in range(40):
         sample.row_id = f"row {number}"
-        (plan,) = plan_regions(sample, regions({"rose": rectangle(2, 2, 4, 4)}), INPUTS)
+        (plan,) = plan_regions(sample, regions({"rose": rectangle(2, 2, 4, 4)}), ROLES, CONFIG)
         for index in range(len(plan.erasure.offsets)):
             num_controls += 1
             assert not (plan.erasure.control(index) & (rectangle(2, 2, 4, 4) > 0)).any()
@@ -85,16 +87,19 @@ def test_a_control_never_overlaps_its_own_region():
 
 
 def test_gains_are_against_the_clean_row_where_the_csv_names_one():
-    samples = [SimpleNamespace(clean_row_id=clean) for clean in ("", "0", "gone")]
-    logits = np.log([[0.8, 0.2], [0.3, 0.7], [0.5, 0.5]])
+    rows = SimpleNamespace(
+        samples=[SimpleNamespace(clean_row_id=clean) for clean in ("", "0", "gone")],
+        positions={"0": 0},
+        logits=np.log([[0.8, 0.2], [0.3, 0.7], [0.5, 0.5]]),
+    )
     parts = {
         "position": np.array([1, 2]),
         "erased_logits": np.log([[0.5, 0.5], [0.1, 0.9]]),
         "control_logits": np.log([[[0.3, 0.7]], [[0.5, 0.5]]]),
     }
-    clean = _gains(samples, {"0": 0}, logits, parts, names_clean_rows=True)
+    clean = _gains(rows, parts, names_clean_rows=True)
     np.testing.assert_allclose(clean, [[-0.5, 0.5], [np.nan, np.nan]])
-    erased = _gains(samples, {"0": 0}, logits, parts, names_clean_rows=False)
+    erased = _gains(rows, parts, names_clean_rows=False)
     np.testing.assert_allclose(erased, [[-0.2, 0.2], [0.4, -0.4]])
 
 
@@ -115,7 +120,7 @@ def audited(num_images, *, deltas, lift):
             "lift": scores.looks.lift, "quadrant": scores.judgement.quadrants, "delta_logit": deltas,
         }
     )  # fmt: skip
-    return RegionAudit((summary,), (), None, "", "", table)
+    return AuditFinding((summary,), (), None, "", "", table)
 
 
 def test_looks_compare_lifts_and_effects_are_of_the_probability():
@@ -129,27 +134,27 @@ def test_looks_compare_lifts_and_effects_are_of_the_probability():
 
 def test_gates_name_the_worst_rows():
     found = audited(10, deltas=np.where(np.arange(10) < 4, np.arange(10) + 1.0, 0), lift=5)
-    broken = broken_gates(GateConfig(max_relies_rate=0.3, max_distractor_lift=2), (), found)
+    broken = broken_gates(GateConfig(max_relies_rate=0.3, max_distractor_lift=2), found)
     assert broken == (
         "gate.max_distractor_lift: the lift of dog on m is 2.50, more than 2; highest in r0, r1, r2, r3, r4",
         "gate.max_relies_rate: 40.0% of verdicts rely on dog (m), more than 30.0%; first of all r3, r2, r1, r0",
     )
-    assert broken_gates(GateConfig(max_relies_rate=0.4, max_distractor_lift=2.5), (), found) == ()
+    assert broken_gates(GateConfig(max_relies_rate=0.4, max_distractor_lift=2.5), found) == ()
 
 
 def test_what_is_not_known_does_not_hold():
     found = audited(4, deltas=np.ones(4), lift=np.nan)
-    broken = broken_gates(GateConfig(max_relies_rate=0.9, max_distractor_lift=9), (), found)
+    broken = broken_gates(GateConfig(max_relies_rate=0.9, max_distractor_lift=9), found)
     assert [text.split(":")[0] for text in broken] == ["gate.max_distractor_lift", "gate.max_relies_rate"]
     assert all("too few of its 4 images can tell" in text for text in broken)
-    assert broken_gates(GateConfig(), (), found) == ()
+    assert broken_gates(GateConfig(), found) == ()
 
 
 def test_a_gate_on_distractors_does_not_hold_where_none_was_measured():
     gate = GateConfig(max_relies_rate=0.9)
-    (text,) = broken_gates(gate, (), None)
+    (text,) = broken_gates(gate, None)
     assert text.startswith("gate.max_relies_rate: not known: no distractor was measured")
     found = audited(10, deltas=np.zeros(10), lift=1)
-    flower = RegionAudit((replace(found.categories[0], role="object"),), (), None, "", "", found.table)
-    assert broken_gates(gate, (), flower) == (text,)
-    assert broken_gates(GateConfig(), (), flower) == ()
+    flower = AuditFinding((replace(found.categories[0], role="object"),), (), None, "", "", found.table)
+    assert broken_gates(gate, flower) == (text,)
+    assert broken_gates(GateConfig(), flower) == ()

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from evalharness.audit import MistakePrediction
-from evalharness.evaluating.stages.noise.stage import explain_mistakes, rank_noise, score_maps
+from evalharness.evaluating.stages.noise.finding import explain_mistakes
+from evalharness.evaluating.stages.noise.stage import rank_noise, score_maps
 from evalharness.records import Interval
 
 

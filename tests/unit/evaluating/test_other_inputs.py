@@ -3,9 +3,10 @@ import pytest
 from tiny_vit import TINY_SIZES
 
 from evalharness.config.compose import compose_config, overrides_from
+from evalharness.dataset.cutouts import Cutouts
 from evalharness.errors import ConfigError, WeightsError
-from evalharness.evaluating.other_inputs import Cutouts, gather_cutouts, gather_extras, name_namer_keys, namer_config
-from evalharness.evaluating.stages.what_is_it.stage import load_namer
+from evalharness.evaluating.stages.stress.stage import gather_cutouts
+from evalharness.evaluating.stages.what_is_it.pretrained import find_namer, name_namer_keys, namer_config
 
 IMAGE = np.full((4, 4, 4), 255, np.uint8)
 
@@ -102,8 +103,8 @@ def custom(tiny_run, **values):
 
 def test_nothing_to_name_without_a_map_is_refused(tiny_run):
     with pytest.raises(ConfigError, match=r"got \[\] \(attention\.methods\).*what_is_it\.num_images=0"):
-        gather_extras(custom(tiny_run, attention__methods=[]))
-    gather_extras(custom(tiny_run, attention__methods=[], what_is_it__num_images=0))
+        find_namer(custom(tiny_run, attention__methods=[]))
+    find_namer(custom(tiny_run, attention__methods=[], what_is_it__num_images=0))
 
 
 @pytest.mark.parametrize(
@@ -117,14 +118,14 @@ def test_nothing_to_name_without_a_map_is_refused(tiny_run):
 )
 def test_a_namer_that_does_not_fit_is_told_before_anything_is_predicted(values, told, tiny_run):
     with pytest.raises(WeightsError) as caught:
-        gather_extras(custom(tiny_run, **values))
+        find_namer(custom(tiny_run, **values))
     assert told in str(caught.value)
 
 
 def test_a_namer_that_fits_is_gathered(tiny_run):
-    extras = gather_extras(custom(tiny_run))
-    assert extras.namer.path == tiny_run.weights
-    predict, classes, size = load_namer(custom(tiny_run), extras)
+    namer = find_namer(custom(tiny_run))
+    assert namer.weights.path == tiny_run.weights
+    predict, classes, size = namer.load()
     assert (predict(np.zeros((2, 32, 32, 3), np.uint8)).shape, classes, size) == ((2, 5), tuple("abcde"), (32, 32))
 
 
@@ -133,7 +134,7 @@ def test_what_only_loading_tells_names_the_keys_of_the_namer(tiny_run):
     with pytest.raises(
         WeightsError, match=r"what_is_it: weights do not fit(.|\n)*list what_is_it\.model\.head as it was"
     ):
-        load_namer(settings, gather_extras(settings))
+        find_namer(settings).load()
 
 
 def test_keys_are_renamed_and_paths_are_not():

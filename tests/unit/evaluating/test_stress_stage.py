@@ -7,8 +7,8 @@ import pytest
 from evalharness.attention import METHODS
 from evalharness.audit import Resampling
 from evalharness.config.schema import GateConfig
-from evalharness.evaluating.gates import broken_gates
-from evalharness.evaluating.stages.stress.stage import StressTest, mapped_spec, summarise_category
+from evalharness.evaluating.stages.stress import Stress, StressFinding
+from evalharness.evaluating.stages.stress.stage import mapped_spec, summarise_category
 from evalharness.records import MapSpec
 
 ROWS = pd.DataFrame(
@@ -32,6 +32,10 @@ def dog():
     return summarise_category("dog", ROWS, RESAMPLING)
 
 
+def found(map_id):
+    return StressFinding(map_id, (dog(),), (), None, "", ROWS, paste=None)
+
+
 def test_means_leave_out_what_is_not_defined_and_lift_is_a_ratio_of_means():
     entry = dog()
     assert (entry.num_images, entry.flips.value, entry.hidden_flips.value) == (4, 0.75, 0.25)
@@ -45,19 +49,18 @@ def test_means_leave_out_what_is_not_defined_and_lift_is_a_ratio_of_means():
 
 @pytest.mark.parametrize(("highest", "is_broken"), [(None, False), (0.75, False), (0.74, True)])
 def test_the_gate_names_the_flipped_rows_most_weakened_first(highest, is_broken):
-    stress = StressTest("m", (dog(),), (), None, "", ROWS)
-    broken = broken_gates(GateConfig(max_stress_flip_rate=highest), (), None, stress)
+    broken = Stress(None).broken_gates(GateConfig(max_stress_flip_rate=highest), found("m"))
     assert len(broken) == is_broken
     if is_broken:
         assert "dog changes 75.0% of verdicts, more than 74.0%; most in 2, 3, 1" in broken[0]
 
 
 def test_metrics_leave_out_the_share_where_there_is_no_map():
-    assert set(StressTest("m", (dog(),), (), None, "", ROWS).measures) == {
+    assert set(found("m").measures) == {
         "stress/dog/flip_rate",
         "stress/dog/captured_share",
     }
-    assert set(StressTest(None, (dog(),), (), None, "", ROWS).measures) == {"stress/dog/flip_rate"}
+    assert set(found(None).measures) == {"stress/dog/flip_rate"}
 
 
 def test_the_first_map_that_depends_on_the_class_tells_what_is_captured():

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from matplotlib import colormaps
 
-from evalharness.report import Extent, darken, overlay, upsample
+from evalharness.records import Extent
+from evalharness.report import darken, overlay, upsample
 from evalharness.report.overlay import fit, side_by_side
 
 RNG = np.random.default_rng(0)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from evalharness.errors import ResultsError
-from evalharness.results import ArrayLayout, ResultsWriter, holds_results, read_manifest
-from evalharness.results.manifest import write_json
+from evalharness.manifest import holds_results, read_manifest, write_json
+from evalharness.results import ArrayLayout, ResultsWriter
 from evalharness.results.recipe import fingerprint
 
 LAYOUT = ArrayLayout(num_rows=5, num_classes=3, hidden_size=4, grid_size=(2, 3), map_ids=("rollout",))

@@ -49,7 +49,30 @@ def test_findings_are_told_before_the_table(results):
         "regions": {"sentence": "The shortcut is cat: it pulls verdicts to roses."},
         "trust": [{"map_id": "grad_attention", "verdict": "believe it: beats random"}],
     }
+    evaluation.manifest["sentences"] = [
+        {"title": "Audit", "text": "The shortcut is cat: it pulls verdicts to roses."},
+        {"title": "Map grad_attention", "text": "believe it: beats random."},
+    ]
     text = describe(evaluation, "id")
     before_table = text[: text.index("| metric")]
     for part in ("The shortcut is cat", "Gate does not hold", "believe it: beats random"):
         assert part in before_table
+
+
+def test_an_evaluation_from_before_stages_told_their_own_is_told_too(results):
+    evaluation = FinishedEvaluation.read(results())
+    del evaluation.manifest["sentences"]
+    evaluation.manifest["findings"] = {
+        "trust": [{"map_id": "grad_attention", "verdict": "believe it: beats random"}],
+        "regions": {"sentence": "The shortcut is cat: it pulls verdicts to roses."},
+        "noise": None,
+        "stress": {"sentence": "No shortcut was found."},
+        "broken_gates": [],
+    }
+    lines = describe(evaluation, "id").splitlines()
+    told = [line for line in lines if line.startswith(("**Audit", "**Map", "**Noise", "**Stress"))]
+    assert told == [
+        "**Audit:** The shortcut is cat: it pulls verdicts to roses\\.",
+        "**Map grad\\_attention:** believe it: beats random\\.",
+        "**Stress test:** No shortcut was found\\.",
+    ]

@@ -1,17 +1,18 @@
 """Erases every annotated region, and the same shape elsewhere, and asks the model again."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from evalharness import results
-from evalharness.audit import Erasure, ImageRegions, erase, plan_erasure
-from evalharness.config.schema import RunConfig
+from evalharness.annotations import Annotations
+from evalharness.audit import Erasure, ImageRegions, Role, erase, plan_erasure
+from evalharness.config.schema import AuditConfig
 from evalharness.console import progress_bar, tell_cost
-from evalharness.evaluating.inputs import Inputs, timed
+from evalharness.evaluating.inputs import Inputs
+from evalharness.evaluating.session import EvaluatedRows, Session
 from evalharness.records import Sample, UInt8Array
 
 VERSION = 2
@@ -27,24 +28,19 @@ class RegionPlan:
     erasure: Erasure
 
 
-def erase_regions(inputs: Inputs, samples: Sequence[Sample], stages: results.Stages) -> pd.DataFrame:
+def erase_regions(rows: EvaluatedRows, annotations: Annotations) -> pd.DataFrame:
     """Logits of every image with one category erased, and with each control erased; stored under a key of its own.
 
     Returns:
         Columns `row_id, category, status, offsets, erased_logits, control_logits`; NaN where nothing was erased.
     """
-    key = erasure_key(inputs)
-    table = stages.read("erasures", key)
-    if table is None:
-        with timed("erasures", inputs.durations_s):
-            table = _erase_all(inputs, samples)
-        stages.write("erasures", key, table)
-    return table
+    key = erasure_key(rows.session.inputs, annotations)
+    return rows.stored_table("erasures", key, lambda: _erase_all(rows, annotations))
 
 
-def erasure_key(inputs: Inputs) -> dict[str, Any]:
+def erasure_key(inputs: Inputs, annotations: Annotations) -> dict[str, Any]:
     """What the erased logits depend on."""
-    annotations, audit = inputs.required_annotations, inputs.config.audit
+    audit = inputs.config.audit
     return {
         "version": VERSION,
         "fingerprint": inputs.fingerprint,
@@ -57,9 +53,17 @@ def erasure_key(inputs: Inputs) -> dict[str, Any]:
     }
 
 
-def plan_regions(sample: Sample, regions: ImageRegions, inputs: Inputs) -> list[RegionPlan]:
-    """One plan per category of the image whose role is to be erased; the same in every run."""
-    config, roles = inputs.config.audit, inputs.required_annotations.roles
+def plan_regions(
+    sample: Sample, regions: ImageRegions, roles: Mapping[str, Role], config: AuditConfig
+) -> list[RegionPlan]:
+    """One plan per category of the image whose role is to be erased; the same in every run.
+
+    Args:
+        sample: The row.
+        regions: On its image.
+        roles: Of every category.
+        config: The `audit` section.
+    """
     occupied = np.zeros(regions.ignored.shape, np.bool_)
     for category, coverage in regions.coverage.items():
         if roles[category] in config.controls_avoid:
@@ -82,49 +86,48 @@ def plan_regions(sample: Sample, regions: ImageRegions, inputs: Inputs) -> list[
     ]
 
 
-def _erase_all(inputs: Inputs, samples: Sequence[Sample]) -> pd.DataFrame:
-    annotated = [sample for sample in samples if inputs.regions(sample)]
-    categories = [len({region.category for region in inputs.regions(sample)}) for sample in annotated]
-    num_passes = sum(categories) * (1 + inputs.config.audit.num_controls)
-    blank: UInt8Array = np.zeros((8, *inputs.config.model.image_size, 3), np.uint8)
+def _erase_all(rows: EvaluatedRows, annotations: Annotations) -> pd.DataFrame:
+    session, config = rows.session, rows.session.inputs.config
+    annotated = [sample for sample in rows.samples if annotations.regions.get(sample.row_id)]
+    categories = [len({region.category for region in annotations.regions[sample.row_id]}) for sample in annotated]
+    num_passes = sum(categories) * (1 + config.audit.num_controls)
+    blank: UInt8Array = np.zeros((8, *config.model.image_size, 3), np.uint8)
     tell_cost(
         f"erasing regions of {len(annotated)} images",
         num_passes=num_passes,
-        run_once=lambda: inputs.forward.logits(blank),
+        run_once=lambda: session.forward.logits(blank),
         passes_per_run=len(blank),
     )
-    rows: list[dict[str, Any]] = []
+    erased: list[dict[str, Any]] = []
     with progress_bar("Erasing regions", len(annotated)) as advance:
         for sample in annotated:
-            regions = inputs.regions_on_input(sample)
+            regions = session.regions_on_input(sample.row_id)
             if regions is not None:
-                rows += _erase_one(inputs, plan_regions(sample, regions, inputs))
+                erased += _erase_one(session, plan_regions(sample, regions, annotations.roles, config.audit))
             advance(1)
     columns = ["row_id", "category", "status", "offsets", "erased_logits", "control_logits"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(erased, columns=columns)
 
 
-def _erase_one(inputs: Inputs, plans: Sequence[RegionPlan]) -> list[dict[str, Any]]:
+def _erase_one(session: Session, plans: Sequence[RegionPlan]) -> list[dict[str, Any]]:
     """All categories of one image in one batch."""
     if not plans:
         return []
-    config: RunConfig = inputs.config
-    image = inputs.load_image(plans[0].sample.row_id)
+    inputs, audit = session.inputs, session.inputs.config.audit
+    image = session.photos.load_input(plans[0].sample.row_id)
     copies, counts = [], []
     for plan in plans:
         erasable = plan.erasure.status in ("ok", "no_control")
-        own = [erase(image, plan.erasure.pixels, config.audit.fill)] if erasable else []
-        own += [
-            erase(image, plan.erasure.control(index), config.audit.fill) for index in range(len(plan.erasure.offsets))
-        ]
+        own = [erase(image, plan.erasure.pixels, audit.fill)] if erasable else []
+        own += [erase(image, plan.erasure.control(index), audit.fill) for index in range(len(plan.erasure.offsets))]
         copies += own
         counts.append(len(own))
-    logits = inputs.forward.logits(np.stack(copies)) if copies else np.zeros((0, len(inputs.classes)))
+    logits = session.forward.logits(np.stack(copies)) if copies else np.zeros((0, len(inputs.classes)))
     rows, start = [], 0
     for plan, count in zip(plans, counts, strict=True):
         part = logits[start : start + count]
         start += count
-        nothing = np.full((1 + config.audit.num_controls, len(inputs.classes)), np.nan)
+        nothing = np.full((1 + audit.num_controls, len(inputs.classes)), np.nan)
         nothing[: len(part)] = part
         rows.append(
             {

@@ -1,16 +1,16 @@
 """The audit of annotated regions: looks at, uses, and pull; no model is needed once the erased logits are stored."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
+from rich.table import Table
+from rich.text import Text
 from scipy.special import softmax
 
-from evalharness import results
 from evalharness.audit import (
-    CategoryAudit,
     CategoryRegions,
     CategoryScores,
     Effects,
@@ -18,7 +18,7 @@ from evalharness.audit import (
     PullCell,
     PullEvidence,
     PullLead,
-    Resampling,
+    Role,
     Yardstick,
     audit_category,
     clean_gains,
@@ -31,26 +31,14 @@ from evalharness.audit import (
     pull_matrix,
     translate,
 )
-from evalharness.config.schema import AuditConfig
-from evalharness.evaluating.inputs import Inputs, timed
+from evalharness.config.schema import AuditConfig, GateConfig, RunConfig
+from evalharness.errors import ConfigError
+from evalharness.evaluating.session import EvaluatedRows
+from evalharness.evaluating.stage import Findings, Stage
 from evalharness.evaluating.stages.audit.erasures import erase_regions
-from evalharness.records import FloatArray, Sample
-
-
-@dataclass(frozen=True)
-class RegionAudit:
-    """Everything that the annotations tell of a run."""
-
-    categories: tuple[CategoryAudit, ...]
-    """By map, then category."""
-    pull: tuple[PullCell, ...]
-    lead: PullLead | None
-    sentence: str
-    """Names the shortcut, or says that none was found."""
-    thresholds: str
-    """From when on a region counts as looked at, or as used."""
-    table: pd.DataFrame
-    """A row per image, map and category: `audit.parquet`."""
+from evalharness.evaluating.stages.audit.finding import AuditFinding, tell_audit
+from evalharness.evaluating.stages.audit.gates import GATES, broken_gates
+from evalharness.records import FloatArray
 
 
 @dataclass(frozen=True)
@@ -64,50 +52,68 @@ class _Category:
     gains: FloatArray
 
 
-def audit_regions(
-    inputs: Inputs, samples: Sequence[Sample], writer: results.ResultsWriter, stages: results.Stages
-) -> RegionAudit | None:
-    """Measures looks and uses for every map and category; None without annotations.
+class Audit(Stage[AuditFinding]):
+    """Measures looks and uses for every map and annotated category, and the pull of distractors."""
 
-    Writes `audit.parquet` and `audit_pull.parquet`.
+    name: ClassVar[str] = "regions"
+    section: ClassVar[str | None] = "audit"
 
-    Args:
-        inputs: The evaluation.
-        samples: The evaluated rows.
-        writer: Their maps and logits.
-        stages: Where erased logits are kept.
-    """
-    if inputs.annotations is None:
-        return None
-    erased = erase_regions(inputs, samples, stages)
-    if erased.empty:
-        return None
-    with timed("audit", inputs.durations_s):
-        logits = np.asarray(writer.array("logits.npy"), np.float64)
-        categories = _gather(inputs, samples, erased, logits)
-        resampling = inputs.resampling
-        yardstick = Yardstick(inputs.config.audit.control_quantile, inputs.config.audit.min_effect)
-        summaries, tables = [], []
-        for map_id, maps in writer.maps().items():
-            for category in categories:
-                groups = [samples[position].group for position in category.positions]
-                own = np.asarray(maps[category.positions], np.float32)
-                summary, scores = audit_category(
-                    map_id,
-                    own,
-                    category.regions,
-                    category.effects,
-                    groups=groups,
-                    resampling=resampling,
-                    yardstick=yardstick,
+    @classmethod
+    def prepare(cls, config: RunConfig) -> Self:
+        """Refuses gates on regions where there are none."""
+        for name in GATES:
+            if getattr(config.gate, name) is not None and config.dataset.annotations is None:
+                raise ConfigError(
+                    f"gate.{name} reads annotated regions, and there are none",
+                    expected="a path",
+                    got="null",
+                    where="dataset.annotations",
+                    fix="Set dataset.annotations=PATH, or leave the gate out",
                 )
-                summaries.append(summary)
-                tables.append(_rows(samples, map_id, category, scores))
-        pull, lead, sentence = _measure_pull(inputs, samples, categories, resampling)
-    table = pd.concat(tables, ignore_index=True)
-    table.to_parquet(writer.folder / "audit.parquet", index=False)
-    pd.DataFrame(pull_columns(pull)).to_parquet(writer.folder / "audit_pull.parquet", index=False)
-    return RegionAudit(tuple(summaries), pull, lead, sentence, _describe_thresholds(inputs.config.audit), table)
+        return cls()
+
+    def examine(self, rows: EvaluatedRows, earlier: Findings) -> AuditFinding | None:  # noqa: ARG002
+        """Audits the annotated rows; None without any.
+
+        Writes `audit.parquet` and `audit_pull.parquet`.
+        """
+        session, inputs = rows.session, rows.session.inputs
+        if inputs.annotations is None:
+            return None
+        erased = erase_regions(rows, inputs.annotations)
+        if erased.empty:
+            return None
+        with session.clock.timed("audit"):
+            categories = _gather(rows, erased, inputs.annotations.roles)
+            yardstick = Yardstick(inputs.config.audit.control_quantile, inputs.config.audit.min_effect)
+            summaries, tables = [], []
+            for map_id, maps in rows.maps.items():
+                for category in categories:
+                    summary, scores = audit_category(
+                        map_id,
+                        np.asarray(maps[category.positions], np.float32),
+                        category.regions,
+                        category.effects,
+                        groups=[rows.groups[position] for position in category.positions],
+                        resampling=inputs.resampling,
+                        yardstick=yardstick,
+                    )
+                    summaries.append(summary)
+                    tables.append(_score_rows(rows, map_id, category, scores))
+            pull, lead, sentence = _measure_pull(rows, categories)
+        table = pd.concat(tables, ignore_index=True)
+        table.to_parquet(rows.writer.folder / "audit.parquet", index=False)
+        pd.DataFrame(pull_columns(pull)).to_parquet(rows.writer.folder / "audit_pull.parquet", index=False)
+        return AuditFinding(tuple(summaries), pull, lead, sentence, _describe_thresholds(inputs.config.audit), table)
+
+    def broken_gates(self, config: GateConfig, found: AuditFinding | None) -> Sequence[str]:
+        """`max_distractor_lift` and `max_relies_rate`, of any distractor on the first map."""
+        return broken_gates(config, found)
+
+    @staticmethod
+    def tell(plain: Any) -> Iterator[Table | Text]:
+        """What the first map looks at, what the verdict uses, and the shortcut."""
+        return tell_audit(plain)
 
 
 def _describe_thresholds(config: AuditConfig) -> str:
@@ -123,74 +129,64 @@ def _describe_thresholds(config: AuditConfig) -> str:
     )
 
 
-def _gather(inputs: Inputs, samples: Sequence[Sample], erased: pd.DataFrame, logits: FloatArray) -> list[_Category]:
+def _gather(rows: EvaluatedRows, erased: pd.DataFrame, roles: Mapping[str, Role]) -> list[_Category]:
     """Puts what is known of each category into arrays, in the order of the rows."""
-    position_of = {sample.row_id: position for position, sample in enumerate(samples)}
+    session, logits = rows.session, rows.logits
     entries: dict[str, list[dict[str, Any]]] = {}
     regions: ImageRegions | None = None
     last_row_id = None
     for row in erased.to_dict("records"):
-        position = position_of[row["row_id"]]
+        position = rows.positions[row["row_id"]]
         # The categories of one image follow each other.
         if row["row_id"] != last_row_id:
-            regions, last_row_id = inputs.regions_on_input(samples[position]), row["row_id"]
+            regions, last_row_id = session.regions_on_input(row["row_id"]), row["row_id"]
         if regions is not None:
-            entries.setdefault(row["category"], []).append({"position": position, **_on_grid(inputs, regions, row)})
+            entries.setdefault(row["category"], []).append({"position": position, **_on_grid(rows, regions, row)})
     categories = []
     for name, found in sorted(entries.items()):
         parts = {key: np.stack([entry[key] for entry in found]) for key in found[0]}
-        on_grid = CategoryRegions(
-            name, inputs.required_annotations.roles[name], parts["coverage"], parts["ignored"], parts["controls"]
-        )
+        on_grid = CategoryRegions(name, roles[name], parts["coverage"], parts["ignored"], parts["controls"])
         effects = measure_effects(logits[parts["position"]], parts["erased_logits"], parts["control_logits"])
-        names_clean_rows = inputs.config.dataset.clean_column is not None
-        gains = _gains(samples, position_of, logits, parts, names_clean_rows=names_clean_rows)
+        gains = _gains(rows, parts, names_clean_rows=session.inputs.config.dataset.clean_column is not None)
         categories.append(_Category(parts["position"].tolist(), on_grid, effects, gains))
     return categories
 
 
-def _gains(
-    samples: Sequence[Sample],
-    position_of: Mapping[str, int],
-    logits: FloatArray,
-    parts: Mapping[str, FloatArray],
-    *,
-    names_clean_rows: bool,
-) -> FloatArray:
+def _gains(rows: EvaluatedRows, parts: Mapping[str, FloatArray], *, names_clean_rows: bool) -> FloatArray:
     """What the region adds to each class: against the same scene without it if the CSV names it, else by erasing."""
     if not names_clean_rows:
         return erasure_gains(softmax(parts["erased_logits"], axis=-1), softmax(parts["control_logits"], axis=-1))
-    cleans = [position_of.get(samples[position].clean_row_id) for position in parts["position"]]
-    probs = softmax(logits, axis=-1)
+    cleans = [rows.positions.get(rows.samples[position].clean_row_id) for position in parts["position"]]
+    probs = softmax(rows.logits, axis=-1)
     missing = np.full(probs.shape[1], np.nan)
     without = np.stack([missing if clean is None else probs[clean] for clean in cleans])
     return clean_gains(probs[parts["position"]], without)
 
 
-def _on_grid(inputs: Inputs, regions: ImageRegions, row: Mapping[Any, Any]) -> dict[str, FloatArray]:
+def _on_grid(rows: EvaluatedRows, regions: ImageRegions, row: Mapping[Any, Any]) -> dict[str, FloatArray]:
     """One region and its controls on the patch grid, and the logits without them."""
-    rows, columns = inputs.facts["grid_size"]
-    num_controls = inputs.config.audit.num_controls
+    grid_size = rows.session.model_properties.grid_size
+    num_controls = rows.session.inputs.config.audit.num_controls
     pixels = regions.coverage[row["category"]]
-    controls = np.full((num_controls, rows, columns), np.nan)
+    controls = np.full((num_controls, *grid_size), np.nan)
     for index, (down, right) in enumerate(np.reshape(np.asarray(row["offsets"], int), (-1, 2))):
         moved = translate(pixels, (int(down), int(right)))
         # As of the region itself, what is ignored is no part of it.
-        controls[index] = grid_coverage(moved * (1 - regions.ignored), (rows, columns))
+        controls[index] = grid_coverage(moved * (1 - regions.ignored), grid_size)
     return {
-        "coverage": grid_coverage(pixels, (rows, columns)),
-        "ignored": grid_coverage(regions.ignored, (rows, columns)),
+        "coverage": grid_coverage(pixels, grid_size),
+        "ignored": grid_coverage(regions.ignored, grid_size),
         "controls": controls,
         "erased_logits": np.asarray(row["erased_logits"], np.float64),
         "control_logits": np.reshape(np.asarray(row["control_logits"], np.float64), (num_controls, -1)),
     }
 
 
-def _rows(samples: Sequence[Sample], map_id: str, category: _Category, scores: CategoryScores) -> pd.DataFrame:
+def _score_rows(rows: EvaluatedRows, map_id: str, category: _Category, scores: CategoryScores) -> pd.DataFrame:
     looks, judgement, effects = scores.looks, scores.judgement, category.effects
     return pd.DataFrame(
         {
-            "row_id": [samples[position].row_id for position in category.positions],
+            "row_id": [rows.row_ids[position] for position in category.positions],
             "map_id": map_id,
             "category": category.regions.category,
             "role": category.regions.role,
@@ -212,18 +208,19 @@ def _rows(samples: Sequence[Sample], map_id: str, category: _Category, scores: C
 
 
 def _measure_pull(
-    inputs: Inputs, samples: Sequence[Sample], categories: Sequence[_Category], resampling: Resampling
+    rows: EvaluatedRows, categories: Sequence[_Category]
 ) -> tuple[tuple[PullCell, ...], PullLead | None, str]:
+    inputs = rows.session.inputs
     evidence = [
         PullEvidence(
             category.regions.category,
-            np.array([inputs.classes.index(samples[position].label) for position in category.positions]),
+            rows.labels[category.positions],
             category.gains,
-            [samples[position].group for position in category.positions],
+            [rows.groups[position] for position in category.positions],
         )
         for category in categories
         if category.regions.role == "distractor"
     ]
-    cells = pull_matrix(evidence, inputs.classes, resampling=resampling)
-    lead = measure_lead(cells, evidence, inputs.classes, resampling=resampling)
+    cells = pull_matrix(evidence, inputs.classes, resampling=inputs.resampling)
+    lead = measure_lead(cells, evidence, inputs.classes, resampling=inputs.resampling)
     return cells, lead, describe_pull(cells, lead, min_effect=inputs.config.audit.min_effect)

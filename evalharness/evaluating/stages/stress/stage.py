@@ -1,21 +1,19 @@
 """Stress: cut-outs pasted into the user's own photos, with the mask known and the clean original at hand."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
+from rich.table import Table
+from rich.text import Text
 from scipy.special import softmax
 
-from evalharness import results
 from evalharness.attention import METHODS
 from evalharness.audit import (
-    BoolArray,
-    PullCell,
     PullEvidence,
-    PullLead,
     Resampling,
     clean_gains,
     describe_pull,
@@ -24,129 +22,111 @@ from evalharness.audit import (
     measure_effects,
     measure_lead,
     measure_looks,
-    paste_cutout,
     pull_matrix,
 )
 from evalharness.audit.intervals import mean_interval, ratio_interval
+from evalharness.config.schema import GateConfig, RunConfig, StressConfig
 from evalharness.console import progress_bar, tell_cost
-from evalharness.evaluating.inputs import Inputs, timed
-from evalharness.evaluating.other_inputs import Cutouts
+from evalharness.dataset.cutouts import Cutouts, load_cutouts
+from evalharness.errors import ConfigError
+from evalharness.evaluating.inputs import Inputs
+from evalharness.evaluating.session import EvaluatedRows
+from evalharness.evaluating.stage import Findings, Stage, name_rows
+from evalharness.evaluating.stages.stress.finding import StressedCategory, StressFinding, tell_stress
+from evalharness.evaluating.stages.stress.pasting import PastedPhoto, paste_into
 from evalharness.inference import ForwardPass
-from evalharness.records import FloatArray, Interval, MapSpec, Sample, UInt8Array
-from evalharness.report import select_logged
-from evalharness.slugs import slug
+from evalharness.records import FloatArray, MapSpec, UInt8Array
 
 VERSION = 1
 """Of the stored table's numbers."""
+Paste = Callable[[str, str], PastedPhoto]
 
 
 @dataclass(frozen=True)
-class PastedPhoto:
-    """One photo with a cut-out in it, as the model sees it."""
+class Stress(Stage[StressFinding]):
+    """Pastes a cut-out of each category into some of the photos and asks the model again."""
 
-    category: str
-    cutout: str
-    """Name of the cut-out."""
-    clean: UInt8Array
-    """RGB (height, width, 3)."""
-    image: UInt8Array
-    """The same with the cut-out."""
-    mask: BoolArray
-    """Where the cut-out is, (height, width)."""
+    cutouts: Cutouts | None
+    """What is pasted; None: nothing is stressed."""
 
+    name: ClassVar[str] = "stress"
+    section: ClassVar[str | None] = "stress"
 
-@dataclass(frozen=True)
-class StressedCategory:
-    """What cut-outs of one category do to the verdicts."""
-
-    category: str
-    num_images: int
-    flips: Interval
-    """Part of the verdicts that differ from those on the clean photos."""
-    hidden_flips: Interval
-    """The same where the cut-out's outline was filled with the photo's mean colour: what hiding alone does."""
-    flips_to: Mapping[str, int]
-    """New verdicts, the most frequent first."""
-    share: Interval
-    """Captured: part of the map on the cut-out; NaN without maps."""
-    clean_share: Interval
-    """Part of the clean photo's map at the same place."""
-    area: Interval
-    lift: Interval
-    delta_prob: Interval
-    """What the cut-out takes from the probability of the clean photo's verdict."""
-
-
-@dataclass(frozen=True)
-class StressTest:
-    """Everything that the pasted cut-outs tell."""
-
-    map_id: str | None
-    categories: tuple[StressedCategory, ...]
-    pull: tuple[PullCell, ...]
-    lead: PullLead | None
-    sentence: str
-    table: pd.DataFrame
-    """A row per photo and category: `stress.parquet`."""
+    @classmethod
+    def prepare(cls, config: RunConfig) -> Self:
+        """Reads the cut-outs; refuses the gate where nothing is stressed."""
+        if config.gate.max_stress_flip_rate is not None and not config.stress.num_images:
+            raise ConfigError(
+                "gate.max_stress_flip_rate reads the stress test, which is off",
+                expected="a number of images",
+                got=0,
+                where="stress.num_images",
+                fix="Set stress.num_images=40, or leave the gate out",
+            )
+        return cls(gather_cutouts(config.stress))
 
     @property
-    def measures(self) -> dict[str, float]:
-        """What runs are compared by, by MLflow name."""
-        found: dict[str, float] = {}
-        for entry in self.categories:
-            name = f"stress/{slug(entry.category)}"
-            found |= {f"{name}/flip_rate": entry.flips.value}
-            found |= {f"{name}/captured_share": entry.share.value} if self.map_id else {}
-        return found
+    def digests(self) -> Mapping[str, str | None]:
+        """Of the cut-outs."""
+        return {"cutouts": self.cutouts.digest if self.cutouts else None}
 
-    @property
-    def plain(self) -> dict[str, Any]:
-        """As the manifest keeps it."""
-        return {
-            "map_id": self.map_id,
-            "sentence": self.sentence,
-            "lead": asdict(self.lead) if self.lead else None,
-            "categories": [asdict(entry) for entry in self.categories],
-            "pull": [asdict(cell) for cell in self.pull],
+    def examine(self, rows: EvaluatedRows, earlier: Findings) -> StressFinding | None:  # noqa: ARG002
+        """Stresses some of the rows; None where that is off. Writes `stress.parquet`."""
+        cutouts, inputs = self.cutouts, rows.session.inputs
+        if cutouts is None:
+            return None
+        spec = mapped_spec(inputs.specs)
+        key = {
+            "version": VERSION,
+            "fingerprint": inputs.fingerprint,
+            "settings": inputs.config.stress.model_dump(mode="json", exclude={"cutouts"}),
+            "cutouts": cutouts.digest,
+            "map": spec.map_id if spec else None,
         }
 
+        def paste(row_id: str, category: str) -> PastedPhoto:
+            return paste_into(rows.session.photos, row_id, category, cutouts, inputs.config.stress)
 
-def stress_verdicts(
-    inputs: Inputs, samples: Sequence[Sample], writer: results.ResultsWriter, stages: results.Stages
-) -> StressTest | None:
-    """Pastes a cut-out of each category into some of the photos and asks the model again; None where that is off.
+        table = rows.stored_table("stress", key, lambda: _paste_all(rows, list(cutouts.by_category), paste, spec))
+        return _summarise(inputs, table, spec.map_id if spec else None, paste)
 
-    Writes `stress.parquet`.
+    def broken_gates(self, config: GateConfig, found: StressFinding | None) -> Sequence[str]:
+        """`max_stress_flip_rate`, of every category."""
+        highest = config.max_stress_flip_rate
+        if highest is None or found is None:
+            return ()
+        broken = []
+        for entry in found.categories:
+            if entry.flips.value > highest:
+                rows = found.table[(found.table["category"] == entry.category) & (found.table["flip"] == 1)]
+                worst = name_rows(rows.sort_values("delta_prob", ascending=False))
+                broken.append(
+                    f"gate.max_stress_flip_rate: a pasted {entry.category} changes {entry.flips.value:.1%} of "
+                    f"verdicts, more than {highest:.1%}; most in {worst}"
+                )
+        return broken
 
-    Args:
-        inputs: The evaluation.
-        samples: The evaluated rows.
-        writer: Their maps and logits: what the model said of the clean photos.
-        stages: Where the table is kept.
+    @staticmethod
+    def tell(plain: Any) -> Iterator[Table | Text]:
+        """What pasted cut-outs do."""
+        return tell_stress(plain)
+
+
+def gather_cutouts(config: StressConfig) -> Cutouts | None:
+    """The cut-outs of the config: a folder's, or the bundled animals; None where nothing is stressed.
+
+    Raises:
+        DatasetError: The folder cannot be used.
     """
-    if inputs.extras.cutouts is None:
+    if not config.num_images:
         return None
-    spec = mapped_spec(inputs.specs)
-    key = {
-        "version": VERSION,
-        "fingerprint": inputs.fingerprint,
-        "settings": inputs.config.stress.model_dump(mode="json", exclude={"cutouts"}),
-        "cutouts": inputs.extras.cutouts.digest,
-        "map": spec.map_id if spec else None,
-    }
-    table = stages.read("stress", key)
-    if table is None:
-        with timed("stress", inputs.durations_s):
-            table = _paste_all(inputs, samples, writer, spec)
-        stages.write("stress", key, table)
-    return _summarise(inputs, table, spec.map_id if spec else None)
+    if config.cutouts is not None:
+        return Cutouts(load_cutouts(config.cutouts.expanduser()))
+    from evalharness.example.photos import cutouts
 
-
-def required_cutouts(inputs: Inputs) -> Cutouts:
-    """The cut-outs, where a step has made sure that there are some."""
-    if inputs.extras.cutouts is None:
-        raise ValueError("there are no cut-outs")
-    return inputs.extras.cutouts
+    return Cutouts(
+        {name: {str(number): image for number, image in enumerate(images)} for name, images in cutouts().items()}
+    )
 
 
 def mapped_spec(specs: Sequence[MapSpec]) -> MapSpec | None:
@@ -155,31 +135,11 @@ def mapped_spec(specs: Sequence[MapSpec]) -> MapSpec | None:
     return next(iter([*specific, *specs]), None)
 
 
-def paste_into(inputs: Inputs, row_id: str, category: str) -> PastedPhoto:
-    """Pastes the row's cut-out of a category into its photo as the model sees it; the same in every run.
-
-    Where the photo is padded, the cut-out lies inside the photo.
-    """
-    cutouts, image, placement = required_cutouts(inputs), inputs.load_image(row_id), inputs.placement(row_id)
-    name, cutout = cutouts.pick(row_id, category)
-    top, left = max(0, placement.top), max(0, placement.left)
-    height, width = placement.scaled_size
-    window = (slice(top, max(0, placement.top + height)), slice(left, max(0, placement.left + width)))
-    pasted = paste_cutout(image[window], cutout, row_id=row_id, name=category, scale_range=inputs.config.stress.scale)
-    whole, mask = image.copy(), np.zeros(image.shape[:2], np.bool_)
-    whole[window], mask[window] = pasted.image, pasted.mask
-    return PastedPhoto(category, name, image, whole, mask)
-
-
-def _paste_all(
-    inputs: Inputs, samples: Sequence[Sample], writer: results.ResultsWriter, spec: MapSpec | None
-) -> pd.DataFrame:
-    categories = list(required_cutouts(inputs).by_category)
-    listed = pd.DataFrame({"row_id": [s.row_id for s in samples], "label": [s.label for s in samples]})
-    row_ids = select_logged(listed, inputs.config.stress.num_images, inputs.config.seed)
-    positions = {sample.row_id: position for position, sample in enumerate(samples)}
-    forward = ForwardPass(inputs.model, [spec] if spec else [])
-    blank: UInt8Array = np.zeros((len(categories), *inputs.model.image_size, 3), np.uint8)
+def _paste_all(rows: EvaluatedRows, categories: Sequence[str], paste: Paste, spec: MapSpec | None) -> pd.DataFrame:
+    model, config = rows.session.model, rows.session.inputs.config
+    row_ids = rows.choose(config.stress.num_images)
+    forward = ForwardPass(model, [spec] if spec else [])
+    blank: UInt8Array = np.zeros((len(categories), *model.image_size, 3), np.uint8)
     tell_cost(
         f"pasting cut-outs of {', '.join(categories)} into {len(row_ids)} photos",
         # One with the cut-out and its map, one with its outline filled.
@@ -187,25 +147,28 @@ def _paste_all(
         run_once=lambda: (forward(blank, np.zeros(len(blank), np.int32), categories), forward.logits(blank)),
         passes_per_run=len(categories) * (forward.num_forward_passes + 1),
     )
-    rows: list[dict[str, Any]] = []
+    stressed: list[dict[str, Any]] = []
     with progress_bar("Pasting cut-outs", len(row_ids)) as advance:
         for row_id in row_ids:
-            position = positions[row_id]
-            logits = np.asarray(writer.array("logits.npy")[position], np.float64)
-            density = np.asarray(writer.maps()[spec.map_id][position], np.float64) if spec else None
-            rows += _stress_one(inputs, samples[position], forward, logits, density)
+            density = np.asarray(rows.density(row_id, spec.map_id), np.float64) if spec else None
+            photos = [paste(row_id, category) for category in categories]
+            stressed += _stress_one(rows, rows.positions[row_id], photos, forward, density)
             advance(1)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(stressed)
 
 
 def _stress_one(
-    inputs: Inputs, sample: Sample, forward: ForwardPass, clean_logits: FloatArray, clean_density: FloatArray | None
+    rows: EvaluatedRows,
+    position: int,
+    photos: Sequence[PastedPhoto],
+    forward: ForwardPass,
+    clean_density: FloatArray | None,
 ) -> Iterator[dict[str, Any]]:
     """All categories of one photo in one batch; a row of the table each."""
-    photos = [paste_into(inputs, sample.row_id, category) for category in required_cutouts(inputs).by_category]
+    sample, clean_logits, classes = rows.samples[position], rows.logits[position], rows.session.inputs.classes
     output = forward(
         np.stack([photo.image for photo in photos]),
-        np.full(len(photos), inputs.classes.index(sample.label), np.int32),
+        np.full(len(photos), rows.labels[position], np.int32),
         [f"{sample.row_id}+{photo.category}" for photo in photos],
     )
     hidden = forward.logits(np.stack([erase(photo.clean, photo.mask, "mean") for photo in photos]))
@@ -222,8 +185,8 @@ def _stress_one(
             "cutout": photo.cutout,
             "label": sample.label,
             "group": sample.group,
-            "clean_pred_label": inputs.classes[int(clean_logits.argmax())],
-            "pred_label": inputs.classes[int(output.logits[index].argmax())],
+            "clean_pred_label": classes[int(clean_logits.argmax())],
+            "pred_label": classes[int(output.logits[index].argmax())],
             "flip": effects.flips[index],
             "hidden_flip": effects.control_flips[index, 0],
             "delta_logit": effects.delta_logit[index],
@@ -238,7 +201,7 @@ def _stress_one(
         }
 
 
-def _summarise(inputs: Inputs, table: pd.DataFrame, map_id: str | None) -> StressTest:
+def _summarise(inputs: Inputs, table: pd.DataFrame, map_id: str | None, paste: Paste) -> StressFinding:
     resampling = inputs.resampling
     parts = [(str(category), rows) for category, rows in table.groupby("category", sort=True)]
     evidence = [
@@ -252,9 +215,9 @@ def _summarise(inputs: Inputs, table: pd.DataFrame, map_id: str | None) -> Stres
     ]
     cells = pull_matrix(evidence, inputs.classes, resampling=resampling)
     lead = measure_lead(cells, evidence, inputs.classes, resampling=resampling)
-    sentence = describe_pull(cells, lead, min_effect=inputs.config.audit.min_effect)
+    conclusion = describe_pull(cells, lead, min_effect=inputs.config.audit.min_effect)
     categories = tuple(summarise_category(category, rows, resampling) for category, rows in parts)
-    return StressTest(map_id, categories, cells, lead, sentence, table)
+    return StressFinding(map_id, categories, cells, lead, conclusion, table, paste)
 
 
 def summarise_category(category: str, rows: pd.DataFrame, resampling: Resampling) -> StressedCategory:

@@ -10,8 +10,8 @@ import pytest
 from report_results import CLASSES, GRID, MAP_IDS, load_photo, write_report_results
 
 from evalharness.errors import DatasetError
+from evalharness.records import Extent
 from evalharness.report.html import write_report
-from evalharness.report.overlay import Extent
 
 
 class Page(HTMLParser):

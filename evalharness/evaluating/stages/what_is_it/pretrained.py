@@ -1,82 +1,66 @@
-"""What an evaluation reads besides photos, labels, regions and weights: cut-outs, and other models."""
+"""The pre-trained model that names crops: its config, whether its weights fit, and its probabilities."""
 
-import hashlib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 from pydantic import ValidationError
 
 from evalharness import model as models
-from evalharness import tracking
-from evalharness.audit.seeding import generator_for
-from evalharness.config.schema import ModelConfig, RunConfig, StressConfig
-from evalharness.dataset.cutouts import load_cutouts
-from evalharness.errors import ConfigError, WeightsError
+from evalharness.config.schema import ModelConfig, RunConfig
+from evalharness.errors import ConfigError, EvalHarnessError, WeightsError
 from evalharness.model.stored_weights import StoredWeights, open_weights
-from evalharness.records import UInt8Array, WeightsSource
+from evalharness.records import FloatArray, UInt8Array, WeightsSource
+from evalharness.weights_files import find_weights
 
 _MODEL_KEY = re.compile(rf"(?<![\w/.-])model\.({'|'.join(ModelConfig.model_fields)})(?!\w|\.\w)")
 
 
 @dataclass(frozen=True)
-class Cutouts:
-    """What is pasted."""
+class Namer:
+    """The pre-trained model, found and checked; not loaded yet."""
 
-    by_category: Mapping[str, Mapping[str, UInt8Array]]
-    """By category, then name: RGBA (height, width, 4)."""
+    published: str
+    """The run's backbone, whose published weights name crops where there are no others."""
+    published_size: tuple[int, int]
+    """(height, width) in pixels."""
+    weights: WeightsSource | None = None
+    """None: the published ones."""
+    config: ModelConfig | None = None
+    """Of the model with these weights."""
 
-    @cached_property
-    def digest(self) -> str:
-        """SHA-256 over names and pixels."""
-        digest = hashlib.sha256()
-        for category, images in self.by_category.items():
-            for name, pixels in images.items():
-                digest.update(f"{category}\n{name}\n{pixels.shape}\n".encode("utf-8", "surrogatepass"))
-                digest.update(np.ascontiguousarray(pixels).tobytes())
-        return digest.hexdigest()
+    def load(self) -> tuple[Callable[[UInt8Array], FloatArray], tuple[str, ...], tuple[int, int]]:
+        """Gives the probabilities of images, the names of the outputs, and the (height, width) of the input.
 
-    def pick(self, row_id: str, category: str) -> tuple[str, UInt8Array]:
-        """The cut-out that belongs to a row: its name and pixels, the same in every run."""
-        images = self.by_category[category]
-        names = list(images)
-        name = names[int(generator_for("cutout", row_id, category).integers(len(names)))]
-        return name, images[name]
+        Raises:
+            EvalHarnessError: The weights do not fit, or cannot be fetched.
+        """
+        if self.weights is None or self.config is None:
+            size = self.published_size
+            return models.load_published(self.published, size), models.imagenet_classes(), size
+        classes = self.config.classes or ()
+        try:
+            model = models.load_model(self.config, classes=classes, source=self.weights)
+        except EvalHarnessError as error:
+            raise type(error)(f"what_is_it: {name_namer_keys(str(error))}") from error
 
+        def probs_of(images: UInt8Array) -> FloatArray:
+            return np.asarray(model.predict_probs(np.asarray(images, np.float32)), np.float32)
 
-@dataclass(frozen=True)
-class Extras:
-    """Gathered and checked before a model is built."""
-
-    cutouts: Cutouts | None = None
-    """To be pasted; None: nothing is stressed."""
-    reference: WeightsSource | None = None
-    """The backbone before fine-tuning."""
-    namer: WeightsSource | None = None
-    """Of the pre-trained model that names what maps light up; None: none, or the published one."""
-    namer_config: ModelConfig | None = None
-
-    @property
-    def digests(self) -> dict[str, str | None]:
-        """Of what was read, for the request."""
-        return {
-            "cutouts": self.cutouts.digest if self.cutouts else None,
-            "reference": self.reference.sha256 if self.reference else None,
-            "namer": self.namer.sha256 if self.namer else None,
-        }
+        return probs_of, classes, self.config.image_size
 
 
-def gather_extras(config: RunConfig) -> Extras:
-    """Reads and checks what the config names.
+def find_namer(config: RunConfig) -> Namer | None:
+    """The pre-trained model that the config names; None where nothing is to be named.
 
     Raises:
-        EvalHarnessError: A folder or a file cannot be used, or there is no map whose hot regions could be named.
+        EvalHarnessError: Its weights cannot be used, or there is no map whose hot regions could be named.
     """
-    if config.what_is_it.num_images and not config.attention.methods:
+    if not config.what_is_it.num_images:
+        return None
+    if not config.attention.methods:
         raise ConfigError(
             "what_is_it names what attention maps light up, and there are none",
             expected="at least one method",
@@ -84,13 +68,11 @@ def gather_extras(config: RunConfig) -> Extras:
             where="attention.methods",
             fix="Name a method, such as attention.methods=[grad_attention], or set what_is_it.num_images=0",
         )
-    cutouts = gather_cutouts(config.stress)
-    reference = resolve_file(config, config.model.reference, "model.reference")
-    wanted = config.what_is_it.weights if config.what_is_it.num_images else None
-    namer, built = resolve_file(config, wanted, "what_is_it.weights"), namer_config(config)
-    if namer is not None and built is not None:
-        check_namer(built, namer)
-    return Extras(cutouts, reference, namer, built)
+    wanted, built = config.what_is_it.weights, namer_config(config)
+    weights = None if wanted is None else find_weights(config, wanted, key="what_is_it.weights")
+    if weights is not None and built is not None:
+        check_namer(built, weights)
+    return Namer(config.model.backbone, config.model.image_size, weights, built)
 
 
 def namer_config(config: RunConfig) -> ModelConfig | None:
@@ -176,32 +158,3 @@ def _dense_columns(stored: StoredWeights) -> list[int]:
     """The widths of the dense layers of the head, the output's last."""
     kernels = [layer.arrays.get("kernel", layer.arrays.get("0")) for layer in stored.head if layer.kind == "dense"]
     return [int(kernel.shape[-1]) for kernel in kernels if kernel is not None]
-
-
-def resolve_file(config: RunConfig, weights: str | None, key: str) -> WeightsSource | None:
-    """Finds the weights of another model than the evaluated one."""
-    if weights is None:
-        return None
-    return models.resolve_weights(
-        weights,
-        tracking_uri=tracking.resolve_uri(config.tracking.uri, config.runs_dir),
-        cache_dir=config.runs_dir / "cache" / "weights",
-        key=key,
-    )
-
-
-def gather_cutouts(config: StressConfig) -> Cutouts | None:
-    """The cut-outs of the config: a folder's, or the bundled animals; None where nothing is stressed.
-
-    Raises:
-        DatasetError: The folder cannot be used.
-    """
-    if not config.num_images:
-        return None
-    if config.cutouts is not None:
-        return Cutouts(load_cutouts(Path(config.cutouts).expanduser()))
-    from evalharness.example.photos import cutouts
-
-    return Cutouts(
-        {name: {str(number): image for number, image in enumerate(images)} for name, images in cutouts().items()}
-    )

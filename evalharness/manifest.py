@@ -64,6 +64,27 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
+def stage_sentences(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Title and sentence of each stage that found something, in the order in which they are told.
+
+    Args:
+        manifest: Of an evaluation.
+    """
+    if "sentences" in manifest:
+        return [(entry["title"], entry["text"]) for entry in manifest["sentences"]]
+    # Of an evaluation that was written before stages told their own.
+    findings = manifest["findings"]
+    titles = {
+        "regions": "Audit", "noise": "Noise and mistakes", "stress": "Stress test",
+        "before_after": "Before and after fine-tuning", "what_is_it": "What is it?",
+    }  # fmt: skip
+    told = [(title, found["sentence"]) for name, title in titles.items() if (found := findings.get(name))]
+    if findings["trust"]:
+        first = findings["trust"][0]
+        told.insert(bool(findings["regions"]), (f"Map {first['map_id']}", f"{first['verdict']}."))
+    return [(title, text) for title, text in told if text]
+
+
 def read_json(path: Path, *, fix: str = REWRITE) -> dict[str, Any]:
     """Reads a file that `write_json` wrote.
 

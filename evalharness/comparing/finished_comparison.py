@@ -1,0 +1,90 @@
+"""A finished comparison, read from its folder."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from PIL import Image
+
+from evalharness.comparing.compared_runs import RunToCompare
+from evalharness.comparing.pictures import flip_picture
+from evalharness.errors import ResultsError
+from evalharness.manifest import MANIFEST
+from evalharness.results import StoredResult
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A finished comparison, read from its folder.
+
+    `Comparison.load(folder)` reads one again.
+    """
+
+    folder: Path
+    manifest: dict[str, Any]
+    headline: pd.DataFrame
+    """A row per run and metric: `reference, value, difference, ci_low, ci_high`."""
+    per_class: pd.DataFrame
+    """The same per class, for recall, precision and F1."""
+    calibration: pd.DataFrame
+    """A row per run and confidence bin."""
+    predictions: pd.DataFrame
+    """A row per image: each run's verdict and confidence."""
+    flips: pd.DataFrame
+    """A row per run and image of which exactly one of the two is right; `kind` is broken or fixed."""
+    map_similarity: pd.DataFrame
+    """A row per run, map and image: Spearman's rank correlation with the reference's map."""
+    regions: pd.DataFrame
+    """A row per run, map, category and measure of the audit."""
+    pull: pd.DataFrame
+    """A row per run, category and class."""
+    settings: pd.DataFrame
+    """The settings that differ, a column per run."""
+    run_id: str | None = None
+    """Of MLflow."""
+
+    @classmethod
+    def load(cls, folder: Path, run_id: str | None = None) -> "Comparison":
+        """Reads a comparison's folder.
+
+        Raises:
+            ResultsError: There is no finished comparison in it.
+        """
+        path = Path(folder) / MANIFEST
+        manifest = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        if manifest.get("task") != "comparison":
+            raise ResultsError("no comparison", expected=f"a folder with {MANIFEST} of a comparison", where=folder)
+        tables = {
+            name.removesuffix(".csv"): pd.read_csv(
+                Path(folder) / name, dtype={"row_id": str, "label": str, "class": str}, keep_default_na=False,
+                na_values=[""],
+            )
+            for name in manifest["tables"]
+        }  # fmt: skip
+        return cls(Path(folder), manifest, **tables, run_id=run_id)
+
+    @property
+    def sentence(self) -> str:
+        """Better, worse, cannot tell, or no difference; for every run but the reference."""
+        return str(self.manifest["sentence"])
+
+    @property
+    def remarks(self) -> list[str]:
+        """What else is worth saying: of the audit, of the maps, and what could not be compared."""
+        return list(self.manifest["remarks"])
+
+    def show(self, row_id: str, map_id: str | None = None) -> Image.Image:
+        """The photo, then each run's map of it, all on one scale; from the runs' results, which must still be there.
+
+        Args:
+            row_id: The image's key.
+            map_id: Default: the first map of the comparison.
+
+        Raises:
+            ResultsError: No such image or map, or a run's results are gone (`flips/` has pictures of the flips).
+        """
+        runs = [RunToCompare(run["name"], StoredResult(Path(run["folder"]))) for run in self.manifest["runs"]]
+        shown = map_id or next(iter(self.manifest["map_ids"]), None)
+        return Image.fromarray(flip_picture(runs, row_id, shown))

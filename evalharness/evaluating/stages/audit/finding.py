@@ -1,0 +1,163 @@
+"""What the audit of annotated regions found."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+from rich.table import Table
+from rich.text import Text
+
+from evalharness import report
+from evalharness.audit import CategoryAudit, PullCell, PullLead
+from evalharness.console import interval_text, new_table, percent_text
+from evalharness.evaluating.album import Album
+from evalharness.evaluating.stage import Finding
+from evalharness.slugs import slug
+
+QUADRANT_TITLES = {
+    "relies": "Relies: looks at the distractor and uses it",
+    "looks only": "Looks only: looks at the distractor without using it",
+    "uses unseen": "Uses unseen: uses the distractor without looking at it",
+    "clean": "Clean: neither looks at the distractor nor uses it",
+}
+TELLING = {"relies": "delta_prob", "looks only": "share", "uses unseen": "delta_prob", "clean": "confidence"}
+"""The column that puts a quadrant's images in order, highest first."""
+
+
+@dataclass(frozen=True)
+class AuditFinding(Finding):
+    """Everything that the annotations tell of a run."""
+
+    categories: tuple[CategoryAudit, ...]
+    """By map, then category."""
+    pull: tuple[PullCell, ...]
+    lead: PullLead | None
+    conclusion: str
+    """Names the shortcut, or says that none was found."""
+    thresholds: str
+    """From when on a region counts as looked at, or as used."""
+    table: pd.DataFrame
+    """A row per image, map and category: `audit.parquet`."""
+
+    @property
+    def title(self) -> str:
+        """Of the audit."""
+        return "Audit"
+
+    @property
+    def sentence(self) -> str:
+        """The conclusion."""
+        return self.conclusion
+
+    @property
+    def main_map(self) -> str:
+        """The run's first map, which gates and sheets read."""
+        return self.categories[0].map_id
+
+    @cached_property
+    def distractors(self) -> Mapping[str, tuple[CategoryAudit, pd.DataFrame]]:
+        """On the main map, by category: the summary and its rows."""
+        table = self.table[self.table["map_id"] == self.main_map]
+        return {
+            entry.category: (entry, table[table["category"] == entry.category])
+            for entry in self.categories
+            if entry.map_id == self.main_map and entry.role == "distractor"
+        }
+
+    @property
+    def most_drawn(self) -> dict[str, tuple[str, ...]]:
+        """Row ids by distractor, those first of whose main map most lies on it."""
+        ordered = {
+            category: rows.dropna(subset=["share"]).sort_values(["share", "row_id"], ascending=[False, True])
+            for category, (_, rows) in self.distractors.items()
+        }
+        return {category: tuple(rows["row_id"]) for category, rows in ordered.items()}
+
+    @property
+    def measures(self) -> dict[str, float]:
+        """Of every category on the main map."""
+        measures: dict[str, float] = {}
+        for entry in self.categories:
+            if entry.map_id == self.main_map:
+                values = {
+                    "share": entry.looks.share.value,
+                    "lift": entry.looks.lift.value,
+                    "uses_rate": entry.uses.interval.value,
+                    "relies_rate": entry.quadrants["relies"].interval.value,
+                    "flip_rate": entry.flips.interval.value,
+                }
+                measures |= {f"audit/{slug(entry.category)}/{name}": value for name, value in values.items()}
+        return measures
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """Summaries, the pull matrix and its lead."""
+        return {
+            "sentence": self.sentence,
+            "thresholds": self.thresholds,
+            "lead": asdict(self.lead) if self.lead else None,
+            "categories": [asdict(entry) for entry in self.categories],
+            "pull": [asdict(cell) for cell in self.pull],
+        }
+
+    def draw(self, album: Album) -> None:
+        """`audit_quadrants.png`, and where a distractor is annotated `audit_pull.png` and sheets of pairs."""
+        album.save("audit_quadrants", report.draw_quadrants(self.categories))
+        if self.pull:
+            album.save("audit_pull", report.draw_pull(self.pull))
+        self._draw_quadrant_sheets(album)
+        self._draw_most_drawn(album)
+
+    def _draw_quadrant_sheets(self, album: Album) -> None:
+        """`pairs_<quadrant>.png`: distractors take turns, the most telling first."""
+        table = self.table.merge(album.samples[["row_id", "confidence"]], on="row_id")
+        table = table[(table["map_id"] == self.main_map) & (table["role"] == "distractor")]
+        for quadrant, title in QUADRANT_TITLES.items():
+            rows = table[table["quadrant"] == quadrant].sort_values(
+                [TELLING[quadrant], "row_id"], ascending=[False, True]
+            )
+            rows = rows.assign(turn=rows.groupby("category").cumcount()).sort_values(["turn", "category"])
+            pairs = [
+                album.pair(
+                    str(row["row_id"]),
+                    album.density(str(row["row_id"]), self.main_map),
+                    f"{row['category']} {row['share']:.0%}, Δp {row['delta_prob']:+.2f}",
+                )
+                for row in rows.head(album.config.num_pairs).to_dict("records")
+            ]
+            album.save_pairs(f"pairs_{quadrant.replace(' ', '_')}", f"{title} — {self.main_map}", pairs)
+
+    def _draw_most_drawn(self, album: Album) -> None:
+        """`pairs_noisiest.<category>.png` of each distractor: the images whose map lies most on it first."""
+        for category, row_ids in self.most_drawn.items():
+            shares = self.distractors[category][1].set_index("row_id")["share"].to_dict()
+            pairs = [
+                album.pair(row_id, album.density(row_id, self.main_map), f"{shares[row_id]:.0%} on {category}")
+                for row_id in row_ids[: album.config.num_pairs]
+            ]
+            title = f"Most of the map on {category} first — {self.main_map}"
+            album.save_pairs(f"pairs_noisiest.{slug(category)}", title, pairs)
+
+
+def tell_audit(plain: Mapping[str, Any]) -> Iterator[Table | Text]:
+    """The table of the first map, and the sentence."""
+    # All maps would not fit; they are in the figures and in the manifest.
+    main_map = plain["categories"][0]["map_id"]
+    table = new_table(f"what {main_map} looks at, and what the verdict uses")
+    for heading in ("region", "images", "judged", "lift", "uses", "control", "relies", "flips"):
+        table.add_column(heading, justify="left" if heading == "region" else "right", no_wrap=True)
+    for entry in (entry for entry in plain["categories"] if entry["map_id"] == main_map):
+        table.add_row(
+            Text(entry["category"] if entry["role"] == "distractor" else f"{entry['category']} ({entry['role']})"),
+            str(entry["num_images"]),
+            str(entry["uses"]["num_images"]),
+            interval_text(entry["looks"]["lift"], digits=2),
+            percent_text(entry["uses"]["interval"]["value"]),
+            percent_text(entry["control_uses_rate"]),
+            percent_text(entry["quadrants"]["relies"]["interval"]["value"]),
+            percent_text(entry["flips"]["interval"]["value"]),
+        )
+    yield table
+    yield Text(plain["sentence"])

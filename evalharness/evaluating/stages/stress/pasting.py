@@ -1,0 +1,44 @@
+"""Pastes the row's own cut-out of a category into its photo as the model sees it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from evalharness import dataset as datasets
+from evalharness.audit import BoolArray, paste_cutout
+from evalharness.config.schema import StressConfig
+from evalharness.dataset.cutouts import Cutouts
+from evalharness.records import UInt8Array
+
+
+@dataclass(frozen=True)
+class PastedPhoto:
+    """One photo with a cut-out in it, as the model sees it."""
+
+    category: str
+    cutout: str
+    """Name of the cut-out."""
+    clean: UInt8Array
+    """RGB (height, width, 3)."""
+    image: UInt8Array
+    """The same with the cut-out."""
+    mask: BoolArray
+    """Where the cut-out is, (height, width)."""
+
+
+def paste_into(
+    photos: datasets.Photos, row_id: str, category: str, cutouts: Cutouts, config: StressConfig
+) -> PastedPhoto:
+    """Pastes the row's cut-out of a category into its photo; the same in every run.
+
+    Where the photo is padded, the cut-out lies inside the photo.
+    """
+    image, placement = photos.load_input(row_id), photos.placement(row_id)
+    name, cutout = cutouts.pick(row_id, category)
+    top, left = max(0, placement.top), max(0, placement.left)
+    height, width = placement.scaled_size
+    window = (slice(top, max(0, placement.top + height)), slice(left, max(0, placement.left + width)))
+    pasted = paste_cutout(image[window], cutout, row_id=row_id, name=category, scale_range=config.scale)
+    whole, mask = image.copy(), np.zeros(image.shape[:2], np.bool_)
+    whole[window], mask[window] = pasted.image, pasted.mask
+    return PastedPhoto(category, name, image, whole, mask)

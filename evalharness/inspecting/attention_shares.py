@@ -1,0 +1,102 @@
+"""Where the attention lies: on the object, outside it, and on each annotated distractor."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from evalharness.annotations import Annotations, load_annotations
+from evalharness.audit import BoolArray, grid_coverage, measure_looks, place_mask
+from evalharness.errors import EvalHarnessError
+from evalharness.inspecting.bench import Bench
+from evalharness.inspecting.images import LoadedImage, load
+from evalharness.inspecting.inspection import Unreadable
+from evalharness.records import FloatArray, Sample
+
+Box = tuple[float, float, float, float]
+"""x, y, width and height in pixels of the file as stored."""
+
+
+def measure_shares(
+    image: LoadedImage, density: FloatArray, box: Box | None, annotations: Annotations | None
+) -> dict[str, float]:
+    """Parts of the attention on the object (`object`), outside it (`outside`), and on each annotated distractor.
+
+    Args:
+        image: The image.
+        density: Of its map, (grid rows, grid columns).
+        box: Of the object; None: what the annotations say.
+        annotations: By path; None where there are none.
+
+    Returns:
+        Empty where nothing says where the object is, or the map is not defined.
+    """
+    rows, columns = density.shape
+    ignored = None
+    if box is not None:
+        coverage = {"object": place_mask(box_mask(box, image), image.placement, orientation=image.orientation)}
+    elif annotations is not None and (
+        regions := annotations.on_input(image.path.as_posix(), image.placement, image.orientation)
+    ):
+        roles = annotations.roles
+        ignored = grid_coverage(regions.ignored, (rows, columns))[None]
+        own = [covered for name, covered in regions.coverage.items() if roles[name] == "object"]
+        coverage = {"object": np.maximum.reduce(own)} if own else {}
+        coverage |= {name: covered for name, covered in regions.coverage.items() if roles[name] == "distractor"}
+    else:
+        return {}
+    shares: dict[str, float] = {}
+    for name, covered in coverage.items():
+        share = float(measure_looks(density[None], grid_coverage(covered, (rows, columns))[None], ignored).share[0])
+        if np.isfinite(share):
+            shares |= {name: share, "outside": 1 - share} if name == "object" else {name: share}
+    return shares
+
+
+def box_mask(box: Box, image: LoadedImage) -> BoolArray:
+    """The pixels of the file that a box covers, (height, width).
+
+    Raises:
+        EvalHarnessError: The box is not inside the image.
+    """
+    x, y, width, height = box
+    if not (0 <= x < x + width <= image.info.width and 0 <= y < y + height <= image.info.height):
+        raise EvalHarnessError(
+            "the object's box is not inside the image",
+            expected=f"within {image.info.width} x {image.info.height} pixels",
+            got=f"x={x:g}, y={y:g}, width={width:g}, height={height:g}",
+            where=image.path,
+            fix="Give object=x,y,width,height in pixels of the file as stored",
+        )
+    mask = np.zeros((image.info.height, image.info.width), np.bool_)
+    mask[round(y) : max(round(y) + 1, round(y + height)), round(x) : max(round(x) + 1, round(x + width))] = True
+    return mask
+
+
+def read_annotations(bench: Bench, paths: Sequence[Path]) -> Annotations | None:
+    """Regions of the images by path; those of a stored evaluation only for the very files that it evaluated."""
+    config, stored = bench.config, bench.stored
+    source = config.dataset.annotations
+    is_own = stored is None or str(source) != stored.manifest["config"]["dataset"]["annotations"]
+    if source is None or not (is_own or source.exists()):
+        return None
+    samples, images = [], {}
+    for path in paths:
+        image = load(path, config)
+        if isinstance(image, Unreadable):
+            continue
+        name = path.as_posix()
+        written = name if is_own or bench.evaluated is None else bench.evaluated.written_paths.get(image.info.sha256)
+        if written is not None:
+            samples.append(Sample(name, path.absolute(), written, "", 0, name))
+            images[name] = image.info
+    if not samples:
+        return None
+    return load_annotations(
+        source,
+        samples=samples,
+        images=images,
+        classes=bench.classes,
+        roles=config.audit.roles,
+        annotations_format=config.dataset.annotations_format,
+    )

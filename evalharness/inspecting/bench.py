@@ -1,0 +1,130 @@
+"""What an inspection starts from: the weights, the classes, the map, and the evaluation that images are judged by."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from evalharness import model as models
+from evalharness.attention import map_specs
+from evalharness.config.schema import RunConfig
+from evalharness.console import note
+from evalharness.dataset.columns import resolve_classes, resolve_layout
+from evalharness.dataset.table import read_table
+from evalharness.errors import ConfigError, ResultsError, WeightsError
+from evalharness.inference import ForwardPass
+from evalharness.inspecting.evaluated_images import EvaluatedImages
+from evalharness.records import MapSpec, WeightsSource
+from evalharness.results import StoredResult
+from evalharness.weights_files import find_weights
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One model, loaded once, and what is known of the images it was evaluated on."""
+
+    config: RunConfig
+    classes: tuple[str, ...]
+    weights: WeightsSource
+    spec: MapSpec | None
+    stored: StoredResult | None = None
+    top_k: int = 3
+    """Classes that are named."""
+
+    @cached_property
+    def forward(self) -> ForwardPass:
+        """The compiled model."""
+        model = models.load_model(self.config.model, classes=self.classes, source=self.weights)
+        return ForwardPass(model, () if self.spec is None else (self.spec,))
+
+    @cached_property
+    def evaluated(self) -> EvaluatedImages | None:
+        """The images of the stored evaluation."""
+        map_id = self.spec.map_id if self.spec else None
+        return None if self.stored is None else EvaluatedImages.of(self.stored, map_id)
+
+    def tell_what_is_known(self) -> None:
+        """Notes what the stored evaluation can tell and what it cannot."""
+        for sentence in self.evaluated.notes if self.evaluated else ():
+            note(sentence)
+
+
+def open_bench(config: RunConfig, *, stored: StoredResult | None = None, has_csv: bool = True, top_k: int = 3) -> Bench:
+    """Finds the weights, the classes and the map, and sets TensorFlow up.
+
+    Args:
+        config: Of the stored evaluation, or composed.
+        stored: An evaluation of the same model, to judge images by.
+        has_csv: Whether `dataset.csv` names a file, which then tells the classes.
+        top_k: How many classes to name.
+
+    Raises:
+        EvalHarnessError: Weights or classes that cannot be used, or weights that are not those of the evaluation.
+    """
+    weights = find_weights(config)
+    if stored is not None and weights.sha256 != stored.recipe["model"]["weights_sha256"]:
+        raise WeightsError(
+            "weights are not those of the evaluation",
+            expected=f"SHA-256 {stored.recipe['model']['weights_sha256'][:12]}",
+            got=weights.sha256[:12],
+            where=weights.path,
+            fix="Name the file with model.weights=, or evaluate again",
+        )
+    classes = stored.classes if stored is not None else known_classes(config, has_csv=has_csv)
+    models.configure_tensorflow(config.seed)
+    return Bench(config, classes, weights, bench_map(config, classes), stored, top_k)
+
+
+def known_classes(config: RunConfig, *, has_csv: bool) -> tuple[str, ...]:
+    """The model's classes: from the config, or from the CSV as in an evaluation.
+
+    Raises:
+        ConfigError: Neither tells.
+    """
+    given = config.model.classes or config.dataset.classes
+    if given is None and has_csv:
+        table = read_table(config.dataset.csv)
+        layout = resolve_layout(config.dataset, table)
+        labels = {row.cells[layout.label_column] for row in table.rows} - {""}
+        given = resolve_classes(config.dataset, layout, None, labels)
+    if given is None:
+        raise ConfigError(
+            "the model's classes are not known",
+            expected="names in the order of its outputs",
+            got="none",
+            where="model.classes",
+            fix="Set model.classes=[...], or name an evaluation with --run, or its dataset.csv",
+        )
+    return given
+
+
+def bench_map(config: RunConfig, classes: Sequence[str]) -> MapSpec | None:
+    """The first map that needs no true label; None if the config has no maps.
+
+    Raises:
+        ConfigError: All maps explain the true class, which nobody knows here.
+    """
+    specs = map_specs(config.attention, classes)
+    usable = [spec for spec in specs if spec.target != "true"]
+    if specs and not usable:
+        raise ConfigError(
+            "no map can be drawn: they explain the true class, which is not known here",
+            expected="predicted, contrast or a class", got="true", where="attention.target",
+            fix="Set attention.target=predicted",
+        )  # fmt: skip
+    return usable[0] if usable else None
+
+
+def check_same_input(stored: StoredResult, config: RunConfig) -> None:
+    """A stored evaluation tells of images that were prepared as it prepared its own.
+
+    Raises:
+        ResultsError: The settings of the input are others.
+    """
+    now = {"image_size": list(config.model.image_size), "preprocessing": config.model.preprocessing}
+    now |= {name: getattr(config.dataset, name) for name in ("resize", "filter", "exif")}
+    unlike = [name for name, value in stored.recipe["input"].items() if now[name] != value]
+    if unlike:
+        raise ResultsError(
+            "the evaluation was made with another input", got=", ".join(unlike), where=stored.folder,
+            fix="Leave these settings to --run",
+        )  # fmt: skip

@@ -1,0 +1,25 @@
+"""The weights files that a config names: paths, or artifacts of the MLflow store that it names too."""
+
+from evalharness import model as models
+from evalharness import tracking
+from evalharness.config.schema import RunConfig
+from evalharness.records import WeightsSource
+
+
+def find_weights(config: RunConfig, weights: str | None = None, *, key: str = "model.weights") -> WeightsSource:
+    """Finds a weights file, tells its format and hashes it.
+
+    Args:
+        config: Of the run.
+        weights: A path or an MLflow uri; default `model.weights`.
+        key: Where the config names it, for messages.
+
+    Raises:
+        WeightsError: No such file or artifact, or not a weights file.
+    """
+    return models.resolve_weights(
+        weights if weights is not None else config.model.weights,
+        tracking_uri=tracking.resolve_uri(config.tracking.uri, config.runs_dir),
+        cache_dir=config.runs_dir / "cache" / "weights",
+        key=key,
+    )
