@@ -140,7 +140,7 @@ class BatchOutput:
 class Trace(NamedTuple):
     """The tensors of one forward pass, alive inside the compiled graph only.
 
-    Shapes: B images, C classes, T tokens (class token first), D hidden size, H heads, L blocks.
+    Shapes: B images, C classes, T tokens (class token first, patches last), D hidden size, H heads, L blocks.
     """
 
     logits: "tf.Tensor"
@@ -153,6 +153,8 @@ class Trace(NamedTuple):
     """L tensors (B, T, D), before the final norm."""
     last_normalized: "tf.Tensor"
     """(B, T, D): output of the first norm inside the last block."""
+    num_prefix_tokens: int
+    """Tokens before those of the patches, as the model has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +199,6 @@ class VisionTransformer:
     architecture: Mapping[str, object]
     """Backbone and head as plain values, for the recipe."""
     device: str
-    num_prefix_tokens: int = 1
     keras_model: "tf.keras.Model | None" = field(default=None, repr=False, compare=False)
 
     @property

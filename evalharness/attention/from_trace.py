@@ -5,7 +5,7 @@ All heads' attention of ViT-B/16 at 224 px is 22 MB an image, so nothing but the
 Every relation below needs one row of a product of matrices, R[cls] = e_cls M_L ... M_1, so it is computed as a row
 vector times one matrix after another: O(L T^2) an image instead of O(L T^3).
 
-Shapes: B images, H heads, T tokens with the class token first, P patches, L blocks.
+Shapes: B images, H heads, T tokens with the class token first and the P patches last, L blocks.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     import tensorflow as tf
 else:
     tf = LazyModule("tensorflow")
-
-NUM_PREFIX_TOKENS = 1
 
 
 class Gradients(NamedTuple):
@@ -52,7 +50,7 @@ def grad_attention(trace: Trace, gradients: Gradients, *, start_layer: int = 0) 
     for attention, gradient in reversed(pairs):
         weighted = tf.nn.relu(tf.cast(gradient, tf.float32) * tf.cast(attention, tf.float32))
         row += tf.matmul(row, tf.reduce_mean(weighted, axis=1))
-    return _patches(row)
+    return row[:, 0, trace.num_prefix_tokens :]
 
 
 def rollout(trace: Trace, *, start_layer: int = 0) -> tf.Tensor:
@@ -70,7 +68,7 @@ def rollout(trace: Trace, *, start_layer: int = 0) -> tf.Tensor:
     row = _class_token_row(trace)
     for attention in reversed(trace.attentions[start_layer:]):
         row = 0.5 * (tf.matmul(row, _mean_over_heads(attention)) + row)
-    return _patches(row)
+    return row[:, 0, trace.num_prefix_tokens :]
 
 
 def last_attention(trace: Trace, *, layer: int = -1, head: int | None = None) -> tf.Tensor:
@@ -86,7 +84,7 @@ def last_attention(trace: Trace, *, layer: int = -1, head: int | None = None) ->
     """
     attention = trace.attentions[layer]
     rows = _mean_over_heads(attention) if head is None else tf.cast(attention[:, head], tf.float32)
-    return rows[:, 0, NUM_PREFIX_TOKENS:]
+    return rows[:, 0, trace.num_prefix_tokens :]
 
 
 def legrad(trace: Trace, gradients: Gradients, *, readout: str = "cls") -> tf.Tensor:
@@ -104,11 +102,11 @@ def legrad(trace: Trace, gradients: Gradients, *, readout: str = "cls") -> tf.Te
     Returns:
         (B, P), non-negative.
     """
-    del trace, readout
+    del readout
     blocks = [
         tf.reduce_mean(tf.nn.relu(tf.cast(gradient, tf.float32)), axis=(1, 2)) for gradient in gradients.attentions
     ]
-    return tf.add_n(blocks)[:, NUM_PREFIX_TOKENS:]
+    return tf.add_n(blocks)[:, trace.num_prefix_tokens :]
 
 
 def grad_cam(trace: Trace, gradients: Gradients) -> tf.Tensor:
@@ -124,8 +122,8 @@ def grad_cam(trace: Trace, gradients: Gradients) -> tf.Tensor:
     Returns:
         (B, P), non-negative.
     """
-    features = tf.cast(trace.last_normalized, tf.float32)[:, NUM_PREFIX_TOKENS:]
-    gradient = tf.cast(gradients.last_normalized, tf.float32)[:, NUM_PREFIX_TOKENS:]
+    features = tf.cast(trace.last_normalized, tf.float32)[:, trace.num_prefix_tokens :]
+    gradient = tf.cast(gradients.last_normalized, tf.float32)[:, trace.num_prefix_tokens :]
     weights = tf.reduce_mean(gradient, axis=1, keepdims=True)
     return tf.nn.relu(tf.reduce_sum(weights * features, axis=2))
 
@@ -165,7 +163,3 @@ def _class_token_row(trace: Trace) -> tf.Tensor:
 
 def _mean_over_heads(attention: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(tf.cast(attention, tf.float32), axis=1)
-
-
-def _patches(row: tf.Tensor) -> tf.Tensor:
-    return row[:, 0, NUM_PREFIX_TOKENS:]

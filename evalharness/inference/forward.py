@@ -136,7 +136,7 @@ class ForwardPass:
             elif method.needs == "block_gradients":
                 key = (spec.target, str(spec.options["readout"]))
                 relevance[spec.map_id] = method.relevance(trace, block_gradients[key], **spec.options)
-        patches = tf.cast(trace.block_outputs[-1], tf.float32)[:, self.model.num_prefix_tokens :]
+        patches = tf.cast(trace.block_outputs[-1], tf.float32)[:, trace.num_prefix_tokens :]
         return Traced(logits, tf.cast(trace.features, tf.float32), tf.norm(patches, axis=-1), relevance, weights)
 
     def _targets(self, *needs: str) -> tuple[str, ...]:

@@ -34,6 +34,13 @@ class Backbone:
         _, height, width, _ = self.model.input_shape
         return int(height), int(width)
 
+    @property
+    def num_prefix_tokens(self) -> int:
+        """Tokens before those of the patches: positions that no patch has."""
+        height, width = self.image_size
+        num_patches = (height // self.patch_size) * (width // self.patch_size)
+        return int(self._layer("AddPositionEmbs").pe.shape[1]) - num_patches
+
     def variables(self) -> dict[str, "tf.Variable"]:
         """Every weight of the backbone by canonical name (see `stored_weights`)."""
         named = {

@@ -77,6 +77,7 @@ class TracedModel:
         self._up_to_last = tf.keras.Model(backbone.model.input, [self._last_block.input, *tokens, *attentions])
         self._num_earlier = len(earlier)
         self._encoder_norm = backbone.encoder_norm
+        self._num_prefix_tokens = backbone.num_prefix_tokens
         token = backbone.extract_token.output
         self._before: tf.keras.Model | None = None
         self._heads: list[tf.keras.Model | None] = []
@@ -112,6 +113,7 @@ class TracedModel:
             attentions=(*rest[self._num_earlier :], attention),
             block_outputs=(*rest[: self._num_earlier], tokens),
             last_normalized=normalized,
+            num_prefix_tokens=self._num_prefix_tokens,
         )
 
     def readout(self, tokens: "tf.Tensor", pool: str) -> "tf.Tensor":

@@ -168,7 +168,7 @@ def _backbone_cause(backbone: Backbone, stored: StoredWeights) -> str | None:
             continue
         got = stored.backbone[name].shape[axis]
         if measure == "number of positions":
-            return _image_size_cause(got - 1, backbone)
+            return _image_size_cause(got - backbone.num_prefix_tokens, backbone)
         return f"Another backbone: the file's {measure} is {got}, the model's {expected[name][axis]}"
     return None
 

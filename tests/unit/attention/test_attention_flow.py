@@ -13,14 +13,14 @@ SECOND = [[0.2, 0.6, 0.2], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4]]
 
 
 def trace_of(*attentions):
-    return Trace(None, None, tuple(tf.constant(attention, tf.float32) for attention in attentions), (), None)
+    return Trace(None, None, tuple(tf.constant(attention, tf.float32) for attention in attentions), (), None, 1)
 
 
 @pytest.fixture(scope="module")
 def trace():
     """Four blocks of five heads over seven tokens, for three images."""
     scores = [tf.random.stateless_normal((3, 5, 7, 7), (block, 1), stddev=2.0) for block in range(4)]
-    return Trace(None, None, tuple(tf.nn.softmax(score) for score in scores), (), None)
+    return Trace(None, None, tuple(tf.nn.softmax(score) for score in scores), (), None, 1)
 
 
 def test_rollout_by_hand():
@@ -66,3 +66,8 @@ def test_a_map_has_at_most_the_attention_that_there_is(trace, method):
     assert values.shape == (3, 6)
     assert (values >= 0).all()
     assert (values.sum(axis=1) <= 1).all()
+
+
+@pytest.mark.parametrize("method", [rollout, last_attention])
+def test_the_model_says_how_many_tokens_come_before_the_patches(trace, method):
+    np.testing.assert_array_equal(method(trace._replace(num_prefix_tokens=3)), method(trace).numpy()[:, 2:])

@@ -14,7 +14,7 @@ SECOND = [[0.2, 0.6, 0.2], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4]]
 
 
 def trace_of(*attentions):
-    return Trace(None, None, tuple(tf.constant([heads], tf.float32) for heads in attentions), (), None)
+    return Trace(None, None, tuple(tf.constant([heads], tf.float32) for heads in attentions), (), None, 1)
 
 
 def test_by_hand():

@@ -27,7 +27,7 @@ def test_by_hand():
     # Patches: 2 x 1 - 1 x 1 = 1; 2 x 0 - 1 x 3 = -3, cut to 0; 2 x 2 + 1 x 1 = 5.
     features = tf.constant([[[50.0, -70.0], [1.0, 1.0], [0.0, 3.0], [2.0, -1.0]]])
     gradient = tf.constant([[[100.0, 100.0], [1.0, -1.0], [2.0, 0.0], [3.0, -2.0]]])
-    trace = Trace(None, None, (), (), features)
+    trace = Trace(None, None, (), (), features, 1)
     np.testing.assert_allclose(grad_cam(trace, Gradients([], gradient)), [[1, 0, 5]], rtol=1e-6)
 
 

@@ -7,6 +7,9 @@ from plain_vit import NUM_HEADS, PlainVit, differences, raw_map, target_weights_
 
 from evalharness.attention import Gradients
 from evalharness.attention.from_trace import legrad
+from evalharness.records import Trace
+
+TRACE = Trace(None, None, (), (), None, 1)
 
 
 def test_by_hand():
@@ -17,13 +20,13 @@ def test_by_hand():
     first = [[[1, 2, -3], [0, 4, -1], [-5, 0, 6]], [[7, 3, 0], [0, 0, 1], [9, -2, 2]]]
     second = [[[0, 0.5, -1], [0, 0.5, -1], [0, 0.5, -1]], [[8, -2, -2], [8, 0, 0], [8, -1, 0]]]
     gradients = Gradients([tf.constant([block], tf.float32) for block in (first, second)])
-    np.testing.assert_allclose(legrad(None, gradients), [[1.75, 1.5]], rtol=1e-6)
+    np.testing.assert_allclose(legrad(TRACE, gradients), [[1.75, 1.5]], rtol=1e-6)
 
 
 def test_every_image_has_its_own_map():
     gradient = tf.random.stateless_normal((3, 2, 4, 4), (1, 2))
-    together = legrad(None, Gradients([gradient])).numpy()
-    alone = [legrad(None, Gradients([gradient[index : index + 1]])).numpy()[0] for index in range(3)]
+    together = legrad(TRACE, Gradients([gradient])).numpy()
+    alone = [legrad(TRACE, Gradients([gradient[index : index + 1]])).numpy()[0] for index in range(3)]
     np.testing.assert_allclose(together, alone, rtol=1e-6)
 
 

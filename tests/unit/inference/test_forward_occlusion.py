@@ -19,7 +19,7 @@ def made_up_trace(images):
     bright = tf.reduce_mean(images[:, 4:8, 12:16], axis=(1, 2, 3))
     dark = -tf.reduce_mean(images[:, 0:4, 0:4], axis=(1, 2, 3))
     tokens = tf.zeros([tf.shape(images)[0], 16, 2])
-    return Trace(tf.stack([bright, dark, 0 * dark], axis=1), tokens[:, 0], (), (tokens,), tokens)
+    return Trace(tf.stack([bright, dark, 0 * dark], axis=1), tokens[:, 0], (), (tokens,), tokens, 1)
 
 
 @pytest.fixture(scope="module")
