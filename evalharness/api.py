@@ -6,8 +6,8 @@ from typing import Any
 
 from PIL import Image
 
+from evalharness.config import RunConfig
 from evalharness.config.compose import compose_config, overrides_from
-from evalharness.config.schema import RunConfig
 from evalharness.dataset import load_photo, place
 from evalharness.evaluating.pipeline import run_evaluation
 from evalharness.report import STYLES, side_by_side

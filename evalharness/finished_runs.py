@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from evalharness import tracking
-from evalharness.config.schema import RunConfig, TrackingConfig
+from evalharness.config import RunConfig, TrackingConfig
 from evalharness.dataset import MAX_DRAWN_SIDE, ImageError, load_photo, place
 from evalharness.errors import ConfigError
 from evalharness.records import Extent, UInt8Array

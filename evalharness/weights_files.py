@@ -2,7 +2,7 @@
 
 from evalharness import model as models
 from evalharness import tracking
-from evalharness.config.schema import RunConfig
+from evalharness.config import RunConfig
 from evalharness.records import WeightsSource
 
 

@@ -14,7 +14,7 @@ from evalharness.comparing.findings import examine
 from evalharness.comparing.folder import write_comparison
 from evalharness.comparing.report_contents import report_contents
 from evalharness.comparing.tables import build_tables
-from evalharness.config.schema import CompareConfig
+from evalharness.config import CompareConfig
 from evalharness.manifest import MANIFEST, write_json
 from evalharness.results import StoredResult
 

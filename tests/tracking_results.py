@@ -9,7 +9,7 @@ import pandas as pd
 from PIL import Image
 
 import evalharness
-from evalharness.config.schema import RunConfig
+from evalharness.config import RunConfig
 from evalharness.manifest import write_json
 from evalharness.records import (
     ClassMetrics,

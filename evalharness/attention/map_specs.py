@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from evalharness.attention.registry import METHODS
-from evalharness.config.schema import AttentionConfig, MapConfig
+from evalharness.config import AttentionConfig, MapConfig
 from evalharness.errors import ConfigError
 from evalharness.records import MapSpec
 from evalharness.slugs import slug

@@ -9,7 +9,7 @@ from evalharness.console import console, new_table, note, warn
 from evalharness.errors import EvalHarnessError
 
 if TYPE_CHECKING:
-    from evalharness.config.schema import RunConfig
+    from evalharness.config import RunConfig
     from evalharness.evaluating.stage import Stage
     from evalharness.records import Dataset, VisionTransformer
 

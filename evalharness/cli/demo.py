@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from evalharness.cli.store import side_by_side
+from evalharness.config import RunConfig
 from evalharness.config.compose import compose_config, compose_section, overrides_from
-from evalharness.config.schema import RunConfig
 from evalharness.console import console, new_table, note
 from evalharness.errors import ConfigError
 from evalharness.example.model import RUNS, weights_path

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from rich.text import Text
 
+from evalharness.config import RunConfig
 from evalharness.config.compose import compose_config, compose_section, parse_config
-from evalharness.config.schema import RunConfig
 from evalharness.console import console
 from evalharness.errors import ConfigError
 

@@ -4,8 +4,8 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from evalharness.config import TrackingConfig
 from evalharness.config.compose import compose_section
-from evalharness.config.schema import TrackingConfig
 from evalharness.console import note
 from evalharness.errors import ConfigError
 

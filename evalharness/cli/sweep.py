@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness.cli.job import JobOutcome, evaluate, overrides_first, own_overrides, start_hydra
 from evalharness.cli.launchers import Workers, limit_threads, missing_launcher, plan_workers
+from evalharness.config import TrackingConfig
 from evalharness.config.compose import composition_error, conf_dir, quoted, validate_section
-from evalharness.config.schema import TrackingConfig
 from evalharness.console import console, warn
 from evalharness.errors import ConfigError, EvalHarnessError
 

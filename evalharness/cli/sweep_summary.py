@@ -7,7 +7,7 @@ from rich.text import Text
 
 from evalharness.cli.job import JobOutcome, own_overrides
 from evalharness.cli.store import side_by_side
-from evalharness.config.schema import TrackingConfig
+from evalharness.config import TrackingConfig
 from evalharness.console import console, new_table, warn
 from evalharness.errors import EvalHarnessError
 from evalharness.manifest import read_manifest

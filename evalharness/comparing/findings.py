@@ -9,7 +9,7 @@ import pandas as pd
 from evalharness import comparison
 from evalharness.audit import Resampling
 from evalharness.comparing.compared_runs import RunToCompare
-from evalharness.config.schema import CompareConfig
+from evalharness.config import CompareConfig
 from evalharness.metrics.predictions import Predictions
 
 

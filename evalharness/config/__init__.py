@@ -1,1 +1,28 @@
 """Configuration: composed by Hydra from `conf/`, validated once into frozen models."""
+
+from evalharness.config.attention import AttentionConfig, MapConfig
+from evalharness.config.dataset import DatasetConfig
+from evalharness.config.model import BACKBONES, CUSTOM_SIZES, HeadLayer, ModelConfig
+from evalharness.config.output import BootstrapConfig, CompareConfig, ReportConfig, TrackingConfig
+from evalharness.config.run import RunConfig
+from evalharness.config.stages import AuditConfig, FaithfulnessConfig, GateConfig, StressConfig, WhatIsItConfig
+
+__all__ = [
+    "BACKBONES",
+    "CUSTOM_SIZES",
+    "AttentionConfig",
+    "AuditConfig",
+    "BootstrapConfig",
+    "CompareConfig",
+    "DatasetConfig",
+    "FaithfulnessConfig",
+    "GateConfig",
+    "HeadLayer",
+    "MapConfig",
+    "ModelConfig",
+    "ReportConfig",
+    "RunConfig",
+    "StressConfig",
+    "TrackingConfig",
+    "WhatIsItConfig",
+]

@@ -8,7 +8,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError, create_model
 
-from evalharness.config.schema import Frozen, RunConfig
+from evalharness.config import RunConfig
+from evalharness.config.base import Frozen
 from evalharness.errors import ConfigError
 
 HINTS = {

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
-from evalharness.config.schema import DatasetConfig
+from evalharness.config import DatasetConfig
 from evalharness.dataset.decode import ImageError
 from evalharness.dataset.images import load_image
 from evalharness.records import Dataset, ImageBatch, IntArray, UInt8Array

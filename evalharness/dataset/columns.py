@@ -4,7 +4,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Literal
 
-from evalharness.config.schema import DatasetConfig
+from evalharness.config import DatasetConfig
 from evalharness.dataset.table import Table, foreign_delimiter
 from evalharness.errors import ConfigError, DatasetError
 

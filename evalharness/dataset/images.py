@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from evalharness.config.schema import DatasetConfig
+from evalharness.config import DatasetConfig
 from evalharness.dataset.decode import (
     ImageError,
     convert_rgb,

@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from evalharness.config.schema import DatasetConfig
+from evalharness.config import DatasetConfig
 from evalharness.dataset.bad_rows import bad_rows_error
 from evalharness.dataset.columns import resolve_classes, resolve_layout
 from evalharness.dataset.rows import check_clean_ids, is_excluded, list_samples

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from evalharness.config.schema import DatasetConfig
+from evalharness.config import DatasetConfig
 from evalharness.dataset.images import load_image, load_photo
 from evalharness.dataset.placement import Placement, place
 from evalharness.records import Dataset, Extent, ImageInfo, UInt8Array

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evalharness import console
-from evalharness.config.schema import DatasetConfig
+from evalharness.config import DatasetConfig
 from evalharness.dataset.bad_rows import Finding
 from evalharness.dataset.decode import (
     ImageError,

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from evalharness import report
-from evalharness.config.schema import ReportConfig
+from evalharness.config import ReportConfig
 from evalharness.evaluating.session import EvaluatedRows, Session
 from evalharness.records import FloatArray
 from evalharness.report import AttentionPair

@@ -13,7 +13,7 @@ from evalharness import results
 from evalharness.annotations import Annotations, load_annotations
 from evalharness.attention import map_specs
 from evalharness.audit import Resampling
-from evalharness.config.schema import RunConfig
+from evalharness.config import RunConfig
 from evalharness.console import note
 from evalharness.errors import ConfigError, DatasetError
 from evalharness.evaluating.stopwatch import Stopwatch

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evalharness import results, tracking
-from evalharness.config.schema import RunConfig
+from evalharness.config import RunConfig
 from evalharness.console import note
 from evalharness.evaluating.complete import complete
 from evalharness.evaluating.inputs import Inputs, gather_inputs

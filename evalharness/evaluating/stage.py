@@ -8,7 +8,7 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
-from evalharness.config.schema import GateConfig, RunConfig
+from evalharness.config import GateConfig, RunConfig
 from evalharness.evaluating.album import Album
 from evalharness.evaluating.session import EvaluatedRows
 

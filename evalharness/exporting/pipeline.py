@@ -12,7 +12,7 @@ import pandas as pd
 from PIL import Image
 
 from evalharness.annotations import Annotations, load_annotations
-from evalharness.config.schema import RunConfig
+from evalharness.config import RunConfig
 from evalharness.errors import ConfigError
 from evalharness.records import ImageInfo, Sample
 from evalharness.results import StoredResult

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from evalharness import model as models
 from evalharness.attention import map_specs
-from evalharness.config.schema import RunConfig
+from evalharness.config import RunConfig
 from evalharness.console import note
 from evalharness.dataset.columns import resolve_classes, resolve_layout
 from evalharness.dataset.table import read_table

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evalharness import dataset as datasets
-from evalharness.config.schema import RunConfig
+from evalharness.config import RunConfig
 from evalharness.dataset.decode import FORMATS
 from evalharness.dataset.scan import inspect_file
 from evalharness.errors import ConfigError

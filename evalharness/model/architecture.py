@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalharness.config.schema import CUSTOM_SIZES, HeadLayer, ModelConfig
+from evalharness.config import CUSTOM_SIZES, HeadLayer, ModelConfig
 from evalharness.errors import ConfigError, ModelError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evalharness.config.schema import ModelConfig
+from evalharness.config import ModelConfig
 from evalharness.errors import ModelError, WeightsError
 from evalharness.model.architecture import build_keras_model
 from evalharness.model.backbone import Backbone, find_backbone, leaves

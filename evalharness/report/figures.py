@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from evalharness.config.schema import ReportConfig
+from evalharness.config import ReportConfig
 from evalharness.console import note
 from evalharness.records import WHOLE, Evaluation, Extent, FloatArray, UInt8Array
 from evalharness.report.confusion import draw_confusion_matrix

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from evalharness import __version__
-from evalharness.config.schema import RunConfig
+from evalharness.config import RunConfig
 from evalharness.manifest import SCHEMA_VERSION
 from evalharness.records import Dataset, Evaluation, FloatArray, WeightsSource
 from evalharness.results.failed_rows import KeptRows

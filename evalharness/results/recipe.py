@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evalharness import __version__
-from evalharness.config.schema import CUSTOM_SIZES, RunConfig
+from evalharness.config import CUSTOM_SIZES, RunConfig
 from evalharness.records import Dataset, MapSpec, WeightsSource
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from evalharness.config.schema import DatasetConfig, ModelConfig, RunConfig
+from evalharness.config import DatasetConfig, ModelConfig, RunConfig
 from evalharness.tracking.client import one_line, shown_uri
 from evalharness.tracking.finished_evaluation import SHORT_DIGEST, FinishedEvaluation
 

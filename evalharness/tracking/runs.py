@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from evalharness.config.schema import TrackingConfig
+from evalharness.config import TrackingConfig
 from evalharness.console import warn
 from evalharness.errors import EvalHarnessError, TrackingError
 from evalharness.tracking.client import connect, failures_told, http_limits, one_line

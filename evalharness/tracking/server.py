@@ -16,7 +16,7 @@ from types import FrameType
 from typing import IO
 from urllib.request import ProxyHandler, build_opener
 
-from evalharness.config.schema import TrackingConfig
+from evalharness.config import TrackingConfig
 from evalharness.console import console, note
 from evalharness.errors import TrackingError
 from evalharness.tracking.client import connect, failures_told, one_line

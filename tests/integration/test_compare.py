@@ -17,8 +17,8 @@ from tracking_results import write_results
 
 import evalharness
 from evalharness.cli.main import main
+from evalharness.config import TrackingConfig
 from evalharness.config.compose import overrides_from
-from evalharness.config.schema import TrackingConfig
 from evalharness.errors import ConfigError, ResultsError, TrackingError
 from evalharness.manifest import write_json
 from evalharness.tracking import open_store, start_run, upload_results

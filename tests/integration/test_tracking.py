@@ -18,7 +18,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import ENDPOINT_NOT_FOUND
 from tracking_results import with_package, write_results
 
-from evalharness.config.schema import TrackingConfig
+from evalharness.config import TrackingConfig
 from evalharness.errors import TrackingError
 from evalharness.tracking import open_store, results_upload, serve_ui, start_run, upload_results
 from evalharness.tracking.client import connect
@@ -185,7 +185,7 @@ def test_a_password_in_the_uri_stays_here(store, client, tmp_path):
 CREATION = """
 import sys
 from pathlib import Path
-from evalharness.config.schema import TrackingConfig
+from evalharness.config import TrackingConfig
 from evalharness.tracking import open_store, start_run, upload_results
 
 sys.stdin.readline()
@@ -319,7 +319,7 @@ def test_ui_of_an_unknown_experiment_names_the_others(store):
 UI = """
 import sys
 from pathlib import Path
-from evalharness.config.schema import TrackingConfig
+from evalharness.config import TrackingConfig
 from evalharness.tracking import serve_ui
 
 sys.exit(serve_ui(TrackingConfig(uri=sys.argv[1]), Path("unused"), port=int(sys.argv[2])))

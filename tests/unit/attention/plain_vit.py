@@ -14,7 +14,7 @@ from scipy.special import erf, softmax
 from vit_keras import layers, vit
 
 from evalharness.attention import map_specs
-from evalharness.config.schema import AttentionConfig
+from evalharness.config import AttentionConfig
 from evalharness.inference import ForwardPass
 from evalharness.model.backbone import find_backbone
 from evalharness.model.tracing import TracedModel

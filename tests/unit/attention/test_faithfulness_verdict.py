@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from evalharness.attention.faithfulness_verdict import MEASURES, RIVALS, judge_maps
-from evalharness.config.schema import GateConfig
+from evalharness.config import GateConfig
 from evalharness.evaluating.stages.faithfulness import Faithfulness, FaithfulnessFinding
 
 NUM_IMAGES = 30

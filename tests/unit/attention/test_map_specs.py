@@ -3,7 +3,7 @@
 import pytest
 
 from evalharness.attention import METHODS, check_options, map_specs
-from evalharness.config.schema import AttentionConfig
+from evalharness.config import AttentionConfig
 from evalharness.errors import ConfigError
 
 CLASSES = ("daisy", "バラ")

@@ -4,7 +4,7 @@ from PIL import ExifTags, Image
 
 from evalharness.audit import grid_coverage, grid_mask, place_mask, place_regions
 from evalharness.audit.geometry import resample, turn_upright
-from evalharness.config.schema import DatasetConfig
+from evalharness.config import DatasetConfig
 from evalharness.dataset import load_image, place
 
 TRANSPOSITIONS = {

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from evalharness.audit import CategoryRegions, ImageRegions, audit_category, measure_effects
-from evalharness.config.schema import GateConfig
+from evalharness.config import GateConfig
 from evalharness.evaluating.stages.audit.erasures import plan_regions
 from evalharness.evaluating.stages.audit.finding import AuditFinding
 from evalharness.evaluating.stages.audit.gates import broken_gates

@@ -6,7 +6,7 @@ import pytest
 
 from evalharness.attention import METHODS
 from evalharness.audit import Resampling
-from evalharness.config.schema import GateConfig
+from evalharness.config import GateConfig
 from evalharness.evaluating.stages.stress import Stress, StressFinding
 from evalharness.evaluating.stages.stress.stage import mapped_spec, summarise_category
 from evalharness.records import MapSpec

@@ -15,7 +15,7 @@ import tensorflow_addons as tfa
 from vit_keras import vit
 
 from evalharness.attention import map_specs
-from evalharness.config.schema import AttentionConfig, ModelConfig
+from evalharness.config import AttentionConfig, ModelConfig
 from evalharness.inference import ForwardPass
 from evalharness.model import load_model
 from evalharness.records import BatchOutput, VisionTransformer, WeightsSource

@@ -14,7 +14,7 @@ import tensorflow_addons as tfa  # noqa: E402
 from vit_keras import vit  # noqa: E402
 from vit_keras.layers import TransformerBlock  # noqa: E402
 
-from evalharness.config.schema import ModelConfig  # noqa: E402
+from evalharness.config import ModelConfig  # noqa: E402
 from evalharness.model import architecture, build_keras_model, load_model, resolve_weights  # noqa: E402
 from evalharness.records import VisionTransformer  # noqa: E402
 

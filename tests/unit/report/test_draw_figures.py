@@ -6,7 +6,7 @@ import pytest
 from made_up_run import GRID, build_run
 from PIL import Image
 
-from evalharness.config.schema import ReportConfig
+from evalharness.config import ReportConfig
 from evalharness.report import draw_figures, overlay, select_logged
 from evalharness.report.figures import OVERLAY_PIXELS
 from evalharness.report.overlay import fit

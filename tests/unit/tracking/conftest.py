@@ -1,7 +1,7 @@
 import pytest
 from tracking_results import write_results
 
-from evalharness.config.schema import TrackingConfig
+from evalharness.config import TrackingConfig
 from evalharness.tracking import open_store
 from evalharness.tracking.client import connect
 

@@ -9,7 +9,7 @@ import psutil
 import pytest
 from tracking_results import with_package
 
-from evalharness.config.schema import TrackingConfig
+from evalharness.config import TrackingConfig
 from evalharness.errors import DatasetError, TrackingError
 from evalharness.tracking import mark_killed_runs, start_run
 from evalharness.tracking.runs import COLOURS
@@ -101,7 +101,7 @@ def gone(*_):
 EVALUATION = """
 import sys, time
 from pathlib import Path
-from evalharness.config.schema import TrackingConfig
+from evalharness.config import TrackingConfig
 from evalharness.tracking import open_store, start_run
 
 store = open_store(TrackingConfig(experiment="killed"), Path(sys.argv[1]))

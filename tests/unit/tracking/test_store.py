@@ -8,7 +8,7 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from evalharness.config.schema import TrackingConfig
+from evalharness.config import TrackingConfig
 from evalharness.errors import TrackingError
 from evalharness.tracking import Store, open_store
 from evalharness.tracking.client import connect, http_limits, shown_uri

@@ -9,7 +9,7 @@ import pandas as pd
 
 from evalharness.annotations import Annotations
 from evalharness.audit import Erasure, ImageRegions, Role, erase, plan_erasure
-from evalharness.config.schema import AuditConfig
+from evalharness.config import AuditConfig
 from evalharness.console import progress_bar, tell_cost
 from evalharness.evaluating.inputs import Inputs
 from evalharness.evaluating.session import EvaluatedRows, Session

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from evalharness.audit import CategoryAudit
-from evalharness.config.schema import GateConfig
+from evalharness.config import GateConfig
 from evalharness.evaluating.stage import name_rows
 from evalharness.evaluating.stages.audit.finding import AuditFinding
 

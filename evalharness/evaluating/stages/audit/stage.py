@@ -31,7 +31,7 @@ from evalharness.audit import (
     pull_matrix,
     translate,
 )
-from evalharness.config.schema import AuditConfig, GateConfig, RunConfig
+from evalharness.config import AuditConfig, GateConfig, RunConfig
 from evalharness.errors import ConfigError
 from evalharness.evaluating.session import EvaluatedRows
 from evalharness.evaluating.stage import Findings, Stage

@@ -14,7 +14,7 @@ from evalharness.attention import METHODS
 from evalharness.audit import grid_coverage, measure_looks, stability
 from evalharness.audit.intervals import mean_interval
 from evalharness.audit.movement import total_variation
-from evalharness.config.schema import RunConfig
+from evalharness.config import RunConfig
 from evalharness.console import note, progress_bar, tell_cost
 from evalharness.errors import ModelError, WeightsError
 from evalharness.evaluating.inputs import Inputs

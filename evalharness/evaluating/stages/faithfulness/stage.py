@@ -12,7 +12,7 @@ from rich.text import Text
 from evalharness import model as models
 from evalharness.attention import METHODS
 from evalharness.attention.faithfulness_verdict import MEASURES, RIVALS, judge_maps
-from evalharness.config.schema import GateConfig, RunConfig
+from evalharness.config import GateConfig, RunConfig
 from evalharness.console import note
 from evalharness.errors import ConfigError
 from evalharness.evaluating.session import EvaluatedRows

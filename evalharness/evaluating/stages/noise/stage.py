@@ -19,7 +19,7 @@ from evalharness.audit import (
 )
 from evalharness.audit.intervals import mean_interval, ratio_interval
 from evalharness.audit.noise import RANKED
-from evalharness.config.schema import RunConfig
+from evalharness.config import RunConfig
 from evalharness.evaluating.session import EvaluatedRows
 from evalharness.evaluating.stage import Findings, Stage
 from evalharness.evaluating.stages.audit import AuditFinding

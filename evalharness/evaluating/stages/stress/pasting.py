@@ -6,7 +6,7 @@ import numpy as np
 
 from evalharness import dataset as datasets
 from evalharness.audit import BoolArray, paste_cutout
-from evalharness.config.schema import StressConfig
+from evalharness.config import StressConfig
 from evalharness.dataset.cutouts import Cutouts
 from evalharness.records import UInt8Array
 

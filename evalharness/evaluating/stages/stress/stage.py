@@ -25,7 +25,7 @@ from evalharness.audit import (
     pull_matrix,
 )
 from evalharness.audit.intervals import mean_interval, ratio_interval
-from evalharness.config.schema import GateConfig, RunConfig, StressConfig
+from evalharness.config import GateConfig, RunConfig, StressConfig
 from evalharness.console import progress_bar, tell_cost
 from evalharness.dataset.cutouts import Cutouts, load_cutouts
 from evalharness.errors import ConfigError

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from evalharness import model as models
-from evalharness.config.schema import ModelConfig, RunConfig
+from evalharness.config import ModelConfig, RunConfig
 from evalharness.errors import ConfigError, EvalHarnessError, WeightsError
 from evalharness.model.stored_weights import StoredWeights, open_weights
 from evalharness.records import FloatArray, UInt8Array, WeightsSource

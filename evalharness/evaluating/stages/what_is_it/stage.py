@@ -12,7 +12,7 @@ from rich.text import Text
 
 from evalharness.audit import BoolArray, grid_coverage, grid_mask
 from evalharness.audit.hot_regions import HotRegion, hottest_region
-from evalharness.config.schema import RunConfig
+from evalharness.config import RunConfig
 from evalharness.evaluating.inputs import Inputs
 from evalharness.evaluating.session import EvaluatedRows, Session
 from evalharness.evaluating.stage import Findings, Stage

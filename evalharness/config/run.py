@@ -1,0 +1,38 @@
+"""The whole configuration of one evaluation."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from evalharness.config.attention import AttentionConfig
+from evalharness.config.base import FilePath, Frozen
+from evalharness.config.dataset import DatasetConfig
+from evalharness.config.model import ModelConfig
+from evalharness.config.output import BootstrapConfig, CompareConfig, ReportConfig, TrackingConfig
+from evalharness.config.stages import AuditConfig, FaithfulnessConfig, GateConfig, StressConfig, WhatIsItConfig
+
+
+class RunConfig(Frozen):
+    """One evaluation."""
+
+    model: ModelConfig
+    dataset: DatasetConfig
+    attention: AttentionConfig
+    faithfulness: FaithfulnessConfig = FaithfulnessConfig()
+    audit: AuditConfig = AuditConfig()
+    stress: StressConfig = StressConfig()
+    what_is_it: WhatIsItConfig = WhatIsItConfig()
+    gate: GateConfig = GateConfig()
+    report: ReportConfig = ReportConfig()
+    compare: CompareConfig = CompareConfig()
+    bootstrap: BootstrapConfig = BootstrapConfig()
+    tracking: TrackingConfig = TrackingConfig()
+    runs_dir: FilePath = Path("runs")
+    output_dir: FilePath | None = Field(None, description="Default: a folder under `runs_dir`/results named by recipe.")
+    batch_size: int = Field(32, ge=1)
+    num_workers: int = Field(2, ge=1, description="Threads that decode images ahead of the model.")
+    limit: int | None = Field(None, ge=1, description="Evaluate this many rows: seeded, stratified by class.")
+    seed: int = Field(123, ge=0, lt=2**32)
+    resume: bool = Field(
+        default=True, description="Reuse complete results of the same recipe, continue incomplete ones."
+    )
