@@ -72,7 +72,7 @@ NOISE_MEASURES: Mapping[str, Callable[[FloatArray], FloatArray]] = {
     "num_hot_blobs": num_hot_blobs,
     "border_share": border_share,
 }
-RANKED = ("entropy", "num_hot_blobs", "border_share")
+RANKED_BY = ("entropy", "num_hot_blobs", "border_share")
 """What makes a map noisy, the more the noisier. Gini orders maps much as entropy does, and would count it twice."""
 
 

@@ -38,7 +38,7 @@ def print_comparison(found: "Comparison") -> None:
     for pair in manifest["pairs"]:
         _print_headline(pair, found, manifest)
         _print_classes(pair)
-        _print_regions(pair, manifest["regions"])
+        _print_audit(pair, manifest["regions"])
         _print_flips(pair, found.flips)
     for sentence in found.remarks:
         console.print(sentence, markup=False, soft_wrap=True)
@@ -86,7 +86,7 @@ def _print_classes(pair: dict[str, Any]) -> None:
     console.print(table)
 
 
-def _print_regions(pair: dict[str, Any], regions: Sequence[dict[str, Any]]) -> None:
+def _print_audit(pair: dict[str, Any], regions: Sequence[dict[str, Any]]) -> None:
     own = [entry for entry in regions if entry["name"] == pair["name"]]
     if not own:
         return

@@ -22,7 +22,7 @@ class ComparisonFindings:
     predictions: Mapping[str, Predictions]
     pairs: tuple[comparison.PairedRun, ...]
     similarities: tuple[comparison.MapSimilarity, ...]
-    regions: tuple[comparison.RegionChange, ...]
+    audits: tuple[comparison.CategoryChange, ...]
     pull: pd.DataFrame
     verdicts: tuple[str, ...]
     """A sentence per run but the reference."""
@@ -61,17 +61,17 @@ def examine(runs: Sequence[RunToCompare], config: CompareConfig) -> ComparisonFi
         min_difference=config.min_difference,
     )
     similarities = _compare_maps(runs, alignment, predictions, groups, resampling)
-    regions, pull, unlike_regions = _compare_regions(runs, alignment, groups, resampling)
+    changes, pull, unlike_audits = _compare_audits(runs, alignment, groups, resampling)
     return ComparisonFindings(
         runs=tuple(runs),
         alignment=alignment,
         predictions=predictions,
         pairs=pairs,
         similarities=similarities,
-        regions=regions,
+        audits=changes,
         pull=pull,
         verdicts=tuple(comparison.describe_pair(pair, len(pairs)) for pair in pairs),
-        remarks=_remarks(alignment, regions, similarities, unlike_regions, reference.name),
+        remarks=_remarks(alignment, changes, similarities, unlike_audits, reference.name),
         resampling=resampling,
         config=config,
     )
@@ -116,11 +116,11 @@ def _compare_maps(
     return tuple(found)
 
 
-def _compare_regions(
+def _compare_audits(
     runs: Sequence[RunToCompare], alignment: comparison.Alignment, groups: Sequence[str], resampling: Resampling
-) -> tuple[tuple[comparison.RegionChange, ...], pd.DataFrame, list[str]]:
+) -> tuple[tuple[comparison.CategoryChange, ...], pd.DataFrame, list[str]]:
     """Changes of the audit, the pull of every run whose audit is compared, and why what was not compared was not."""
-    reference, found, unlike = runs[0], list[comparison.RegionChange](), []
+    reference, found, unlike = runs[0], list[comparison.CategoryChange](), []
     before, audited = reference.audit_table("audit"), [reference]
     for run in runs[1:]:
         after = run.audit_table("audit")
@@ -134,7 +134,7 @@ def _compare_regions(
             unlike.append(f"The audit of {run.name} was not compared: {', '.join(fields)} differ.")
         else:
             audited.append(run)
-            found += comparison.compare_regions(
+            found += comparison.compare_audits(
                 before,
                 after,
                 name=run.name,
@@ -149,18 +149,18 @@ def _compare_regions(
 
 def _remarks(
     alignment: comparison.Alignment,
-    regions: Sequence[comparison.RegionChange],
+    changes: Sequence[comparison.CategoryChange],
     similarities: Sequence[comparison.MapSimilarity],
-    unlike_regions: Sequence[str],
+    unlike_audits: Sequence[str],
     reference: str,
 ) -> tuple[str, ...]:
     first = next(iter(alignment.map_ids), None)
     remarks = [
         sentence
-        for change in regions
-        if change.map_id == first and (sentence := comparison.describe_region(change, reference))
+        for change in changes
+        if change.map_id == first and (sentence := comparison.describe_category_change(change, reference))
     ]
-    remarks += unlike_regions
+    remarks += unlike_audits
     if alignment.unlike_maps:
         remarks.append(f"Maps were not correlated: {alignment.unlike_maps}.")
     remarks += comparison.describe_maps(similarities)

@@ -128,7 +128,7 @@ def _manifest(
             {key: value for key, value in asdict(entry).items() if key != "similarity"}
             for entry in findings.similarities
         ],
-        "regions": [asdict(entry) for entry in findings.regions],
+        "regions": [asdict(entry) for entry in findings.audits],
         "flips": list(drawn),
         "tables": sorted(f"{name}.csv" for name in tables),
     }

@@ -43,7 +43,7 @@ def build_tables(findings: ComparisonFindings) -> dict[str, pd.DataFrame]:
                     "run": row.name, "map_id": row.map_id, "category": row.category, "role": row.role,
                     "num_images": row.num_images, "measure": name, **_columns(entry),
                 }
-                for row in findings.regions for name, entry in row.measures.items()
+                for row in findings.audits for name, entry in row.measures.items()
             ],
             columns=["run", "map_id", "category", "role", "num_images", "measure", "reference", "value", "difference",
                      "ci_low", "ci_high"],

@@ -8,29 +8,29 @@ from evalharness.comparison.alignment import (
     align_runs,
     list_differences,
 )
-from evalharness.comparison.audits import RegionChange, compare_regions
+from evalharness.comparison.audits import CategoryChange, compare_audits
 from evalharness.comparison.maps import MapSimilarity, coarser_grid, compare_maps, to_grid, why_same
 from evalharness.comparison.pairs import ClassChange, Difference, PairedRun, compare_predictions, flips
-from evalharness.comparison.sentences import describe_maps, describe_pair, describe_region
+from evalharness.comparison.sentences import describe_category_change, describe_maps, describe_pair
 
 __all__ = [
     "Alignment",
+    "CategoryChange",
     "ClassChange",
     "ComparedRun",
     "Difference",
     "MapSimilarity",
     "PairedRun",
-    "RegionChange",
     "SettingDifference",
     "align_probs",
     "align_runs",
     "coarser_grid",
+    "compare_audits",
     "compare_maps",
     "compare_predictions",
-    "compare_regions",
+    "describe_category_change",
     "describe_maps",
     "describe_pair",
-    "describe_region",
     "flips",
     "list_differences",
     "to_grid",

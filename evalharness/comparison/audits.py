@@ -18,7 +18,7 @@ MEASURES = ("share", "uses", "relies", "flip", "delta_prob")
 
 
 @dataclass(frozen=True, slots=True)
-class RegionChange:
+class CategoryChange:
     """One category on one map, in a run and in the reference, over the images for which both have the number."""
 
     name: str
@@ -34,7 +34,7 @@ class RegionChange:
     """For how many images both have the number, by the same names but `lift`."""
 
 
-def compare_regions(
+def compare_audits(
     reference: pd.DataFrame,
     table: pd.DataFrame,
     *,
@@ -42,7 +42,7 @@ def compare_regions(
     groups: Mapping[str, str],
     map_ids: Sequence[str],
     resampling: Resampling,
-) -> tuple[RegionChange, ...]:
+) -> tuple[CategoryChange, ...]:
     """Compares the tables of two audits.
 
     Args:
@@ -60,7 +60,7 @@ def compare_regions(
         for category, rows in paired[paired["map_id"] == map_id].groupby("category", sort=True):
             before, after = _values(rows, "_before"), _values(rows, "_after")
             found.append(
-                RegionChange(
+                CategoryChange(
                     name=name,
                     map_id=map_id,
                     category=str(category),

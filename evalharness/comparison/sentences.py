@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from evalharness.comparison.audits import RegionChange
+from evalharness.comparison.audits import CategoryChange
 from evalharness.comparison.maps import MapSimilarity
 from evalharness.comparison.pairs import Difference, PairedRun
 
@@ -26,7 +26,7 @@ def describe_pair(pair: PairedRun, num_compared: int) -> str:
     return f"{pair.name} is {pair.outcome} than {pair.reference}: {numbers}."
 
 
-def describe_region(change: RegionChange, reference: str) -> str | None:
+def describe_category_change(change: CategoryChange, reference: str) -> str | None:
     """Whether a run looks at a distractor, or relies on it, more or less than the reference; None if neither shows."""
     if change.role != "distractor":
         return None

@@ -12,7 +12,7 @@ MAX_LISTED_ROWS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Fault:
     """A bad row and the kind of its fault."""
 
     kind: str
@@ -20,21 +20,21 @@ class Finding:
     row: BadRow
 
 
-def bad_rows_error(findings: Sequence[Finding], num_rows: int, csv: Path, *, is_fatal: bool) -> DatasetError:
+def bad_rows_error(faults: Sequence[Fault], num_rows: int, csv: Path, *, is_fatal: bool) -> DatasetError:
     """Tells every bad row in one message: counts by kind, then up to 20 rows.
 
     Args:
-        findings: At least one.
+        faults: At least one.
         num_rows: Rows that were wanted.
         csv: The file that they are in.
         is_fatal: No good row is left, so that skipping the bad ones is no way out.
     """
     by_kind: dict[str, list[BadRow]] = defaultdict(list)
-    for finding in findings:
-        by_kind[finding.kind].append(finding.row)
+    for fault in faults:
+        by_kind[fault.kind].append(fault.row)
     kinds = sorted(by_kind, key=lambda kind: -len(by_kind[kind]))
     counts = ", ".join(f"{kind} ({len(by_kind[kind]):,})" for kind in kinds)
-    lines = [f"{len(findings):,} of {num_rows:,} rows of {csv} cannot be evaluated: {counts}"]
+    lines = [f"{len(faults):,} of {num_rows:,} rows of {csv} cannot be evaluated: {counts}"]
     shares = _share_lines([len(by_kind[kind]) for kind in kinds])
     for kind, share in zip(kinds, shares, strict=True):
         rows = by_kind[kind]

@@ -56,10 +56,10 @@ def load_dataset(
     listing = list_samples(rows, layout, classes, root)
     wanted = listing.samples if limit is None else select_stratified(listing.samples, limit, seed)
     scan = scan_images(wanted, config, runs_dir / "cache", num_workers)
-    findings = sorted((*listing.findings, *scan.findings), key=lambda finding: finding.row.csv_line)
+    faults = sorted((*listing.faults, *scan.faults), key=lambda fault: fault.row.csv_line)
     samples = tuple(sample for sample in wanted if sample.row_id in scan.images)
-    if findings and (config.on_error == "fail" or not samples):
-        raise bad_rows_error(findings, len(wanted) + len(listing.findings), config.csv, is_fatal=not samples)
+    if faults and (config.on_error == "fail" or not samples):
+        raise bad_rows_error(faults, len(wanted) + len(listing.faults), config.csv, is_fatal=not samples)
     return Dataset(
         name=config.csv.stem if config.name is None else config.name,
         csv=config.csv,
@@ -67,7 +67,7 @@ def load_dataset(
         root=root,
         classes=classes,
         samples=samples,
-        skipped=tuple(finding.row for finding in findings),
+        skipped=tuple(fault.row for fault in faults),
         images=scan.images,
         digest=digest_samples(samples, scan.images),
         num_excluded=num_excluded,

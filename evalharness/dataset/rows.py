@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evalharness import console
-from evalharness.dataset.bad_rows import Finding
+from evalharness.dataset.bad_rows import Fault
 from evalharness.dataset.columns import Layout, compose
 from evalharness.dataset.table import Row, Table
 from evalharness.errors import DatasetError
@@ -22,11 +22,11 @@ class Listing:
     """What the CSV alone says, before any image is opened."""
 
     samples: tuple[Sample, ...]
-    findings: tuple[Finding, ...]
+    faults: tuple[Fault, ...]
 
 
 class RowError(Exception):
-    """Why one row cannot be used; becomes a finding."""
+    """Why one row cannot be used; becomes a fault."""
 
     def __init__(self, kind: str, reason: str) -> None:
         super().__init__(reason)
@@ -46,7 +46,7 @@ def is_excluded(row: Row, layout: Layout) -> bool:
 
 
 def list_samples(rows: Sequence[Row], layout: Layout, classes: tuple[str, ...], root: Path) -> Listing:
-    """Turns rows into samples, and those that cannot be turned into findings.
+    """Turns rows into samples, and those that cannot be turned into faults.
 
     Of rows that repeat an id, the first is kept if all of them have the same path and label, and none if not.
 
@@ -57,10 +57,10 @@ def list_samples(rows: Sequence[Row], layout: Layout, classes: tuple[str, ...], 
         root: Absolute; paths resolve against it.
 
     Returns:
-        Samples and findings, each in CSV order.
+        Samples and faults, each in CSV order.
     """
     samples: list[Sample] = []
-    findings: list[Finding] = []
+    faults: list[Fault] = []
     repeated = _find_repeated_ids(rows, layout)
     by_composed = {compose(name): name for name in classes}
     for row in rows:
@@ -68,8 +68,8 @@ def list_samples(rows: Sequence[Row], layout: Layout, classes: tuple[str, ...], 
             samples.append(_to_sample(row, layout, by_composed, root, repeated))
         except RowError as error:
             bad_row = BadRow(_row_id(row, layout), join_path(row, layout), row.line, error.reason)
-            findings.append(Finding(error.kind, bad_row))
-    return Listing(tuple(samples), tuple(findings))
+            faults.append(Fault(error.kind, bad_row))
+    return Listing(tuple(samples), tuple(faults))
 
 
 def check_clean_ids(table: Table, layout: Layout) -> None:

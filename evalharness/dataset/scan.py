@@ -9,7 +9,7 @@ from pathlib import Path
 
 from evalharness import console
 from evalharness.config import DatasetConfig
-from evalharness.dataset.bad_rows import Finding
+from evalharness.dataset.bad_rows import Fault
 from evalharness.dataset.decode import (
     ImageError,
     check_pixels,
@@ -31,7 +31,7 @@ class Scan:
 
     images: Mapping[str, ImageInfo]
     """Of the good images, by `row_id`, in the order of the samples."""
-    findings: tuple[Finding, ...]
+    faults: tuple[Fault, ...]
 
 
 def scan_images(samples: Sequence[Sample], config: DatasetConfig, cache_dir: Path, num_workers: int) -> Scan:
@@ -56,15 +56,15 @@ def scan_images(samples: Sequence[Sample], config: DatasetConfig, cache_dir: Pat
             outcomes[path] = outcome
             advance(1)
     images: dict[str, ImageInfo] = {}
-    findings: list[Finding] = []
+    faults: list[Fault] = []
     for sample in samples:
         outcome = outcomes[sample.path]
         if isinstance(outcome, ImageInfo):
             images[sample.row_id] = outcome
         else:
             row = BadRow(sample.row_id, sample.relative_path, sample.csv_line, outcome.reason)
-            findings.append(Finding(outcome.kind, row))
-    return Scan(images, tuple(findings))
+            faults.append(Fault(outcome.kind, row))
+    return Scan(images, tuple(faults))
 
 
 def inspect_file(path: Path, config: DatasetConfig) -> ScannedImage:

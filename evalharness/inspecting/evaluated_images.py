@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from evalharness.audit import NOISE_MEASURES
-from evalharness.audit.noise import RANKED
+from evalharness.audit.noise import RANKED_BY
 from evalharness.audit.novelty import MIN_IMAGES, Neighbourhood, place_among
 from evalharness.metrics.temperature import Temperature, cross_fit_temperature
 from evalharness.records import BatchOutput, FloatArray
@@ -99,7 +99,7 @@ class EvaluatedImages:
         noise: dict[str, FloatArray] = {}
         if map_id is not None and map_id in stored.map_ids:
             noise = _noise(np.asarray(stored.maps(map_id), np.float32))
-            is_defined = ~np.isnan(noise[RANKED[0]])
+            is_defined = ~np.isnan(noise[RANKED_BY[0]])
             noise = {name: values[is_defined] for name, values in noise.items()} if is_defined.any() else {}
         neighbourhood = Neighbourhood.of(np.asarray(stored.features, np.float32))
         return cls(places, written, temperature, neighbourhood, map_id, noise, (_describe(temperature),))
@@ -138,7 +138,7 @@ class EvaluatedImages:
 
 
 def _noise(maps: FloatArray) -> dict[str, FloatArray]:
-    return {name: NOISE_MEASURES[name](maps) for name in RANKED}
+    return {name: NOISE_MEASURES[name](maps) for name in RANKED_BY}
 
 
 def _mid_places(stored: FloatArray, values: FloatArray) -> FloatArray:

@@ -12,7 +12,7 @@ TITLE_SIZE = 12
 SMALLEST_TEXT = 5.0
 
 
-class Page:
+class Canvas:
     """A canvas measured from its top left corner.
 
     All photos share one pair of axes: a pair for each costs more time than the photo itself.
@@ -26,8 +26,8 @@ class Page:
     def __init__(self, width: float, height: float, title: str) -> None:
         self.width, self.height = width, height
         self.figure = new_figure(width, height, layout=None)
-        self.canvas = self.figure.add_axes((0, 0, 1, 1))
-        self.canvas.set_axis_off()
+        self.axes = self.figure.add_axes((0, 0, 1, 1))
+        self.axes.set_axis_off()
         self.write(width / 2, 0.28, title, size=TITLE_SIZE, align="center")
         self._fix_limits()
 
@@ -36,13 +36,13 @@ class Page:
         scale = min(width / image.shape[1], height / image.shape[0])
         shown_width, shown_height = image.shape[1] * scale, image.shape[0] * scale
         left += (width - shown_width) / 2
-        self.canvas.imshow(image, extent=(left, left + shown_width, top + shown_height, top), aspect="auto")
+        self.axes.imshow(image, extent=(left, left + shown_width, top + shown_height, top), aspect="auto")
         self._fix_limits()
 
     def frame(self, left: float, top: float, width: float, height: float, *, colour: str, line_width: float) -> None:
         """Draws a box around what is inside it."""
         box = Rectangle((left, top), width, height, fill=False, edgecolor=colour, linewidth=line_width)
-        self.canvas.add_patch(box)
+        self.axes.add_patch(box)
 
     def write(
         self,
@@ -56,7 +56,7 @@ class Page:
         max_width: float | None = None,
     ) -> None:
         """Writes a line, vertically centred on `top`; smaller if it would be wider than `max_width` inches."""
-        line = self.canvas.text(left, top, text, color=colour, fontsize=size, ha=align, va="center")
+        line = self.axes.text(left, top, text, color=colour, fontsize=size, ha=align, va="center")
         # In steps, since hinted letters do not shrink in proportion to their size.
         while max_width and line.get_window_extent().width > max_width * self.figure.dpi and size > SMALLEST_TEXT:
             size -= 0.5
@@ -68,4 +68,4 @@ class Page:
         return self.figure.add_axes((left / self.width, bottom / self.height, width / self.width, height / self.height))
 
     def _fix_limits(self) -> None:
-        self.canvas.set(xlim=(0, self.width), ylim=(self.height, 0))
+        self.axes.set(xlim=(0, self.width), ylim=(self.height, 0))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from evalharness.records import WHOLE, Extent, FloatArray, UInt8Array
-from evalharness.report.canvas import Page
+from evalharness.report.canvas import Canvas
 from evalharness.report.overlay import STYLES
 from evalharness.report.photo_sheets import BAR_SPACE, GAP, MARGIN, add_colour_bar
 from evalharness.report.style import INK, MUTED, VERMILLION, drawn_text, figure_style
@@ -46,29 +46,29 @@ def draw_inspection(
     texts = [*((line, INK) for line in lines), *((line, VERMILLION) for line in warnings)]
     bar = BAR_SPACE if density is not None else BOTTOM
     height = TOP + panel_height + (len(texts) + 1) * LINE + bar
-    page = Page(2 * PANEL + GAP + 2 * MARGIN, height, drawn_text(name, 70))
-    page.show(photo, MARGIN, TOP, PANEL, panel_height)
+    canvas = Canvas(2 * PANEL + GAP + 2 * MARGIN, height, drawn_text(name, 70))
+    canvas.show(photo, MARGIN, TOP, PANEL, panel_height)
     for left, top, box_width, box_height in boxes:
-        _frame(page, photo, panel_height, (left, top, box_width, box_height))
+        _frame(canvas, photo, panel_height, (left, top, box_width, box_height))
     if density is not None:
         drawn = STYLES[style](photo, density, density_max=density_max, extent=extent)
-        page.show(drawn, MARGIN + PANEL + GAP, TOP, PANEL, panel_height)
-        add_colour_bar(page, density_max, style)
+        canvas.show(drawn, MARGIN + PANEL + GAP, TOP, PANEL, panel_height)
+        add_colour_bar(canvas, density_max, style)
     else:
-        page.write(MARGIN + PANEL + GAP, TOP + LINE, "no map was asked for", colour=MUTED)
+        canvas.write(MARGIN + PANEL + GAP, TOP + LINE, "no map was asked for", colour=MUTED)
     for number, (text, colour) in enumerate(texts, start=1):
         size = 11.0 if number == 1 else 8.5
-        page.write(
+        canvas.write(
             MARGIN, TOP + panel_height + number * LINE, text, colour=colour, size=size, max_width=2 * PANEL + GAP
         )
-    return page.figure
+    return canvas.figure
 
 
-def _frame(page: Page, photo: UInt8Array, panel_height: float, box: tuple[float, float, float, float]) -> None:
+def _frame(canvas: Canvas, photo: UInt8Array, panel_height: float, box: tuple[float, float, float, float]) -> None:
     scale = min(PANEL / photo.shape[1], panel_height / photo.shape[0])
     width, height = photo.shape[1] * scale, photo.shape[0] * scale
     left, top, box_width, box_height = box
-    page.frame(
+    canvas.frame(
         MARGIN + (PANEL - width) / 2 + left * width,
         TOP + top * height,
         box_width * width,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 
 from evalharness.records import UInt8Array
-from evalharness.report.canvas import Page
+from evalharness.report.canvas import Canvas
 from evalharness.report.overlay import fit, overlay
 from evalharness.report.photo_sheets import (
     BAR_SPACE,
@@ -67,26 +67,26 @@ def draw_lineup(rows: Sequence[LineupRow], run_names: Sequence[str], *, title: s
     height = PANEL * aspect([row.photo for row in rows])
     row_height = 4 * LINE + height + 1.5 * ROW_SPACE
     num_columns = 1 + len(run_names)
-    page = Page(num_columns * (PANEL + GAP) + 2 * MARGIN, TOP + LINE + len(rows) * row_height + BAR_SPACE, title)
+    canvas = Canvas(num_columns * (PANEL + GAP) + 2 * MARGIN, TOP + LINE + len(rows) * row_height + BAR_SPACE, title)
     for column, name in enumerate(["photo", *run_names]):
         left = MARGIN + column * (PANEL + GAP)
-        page.write(left + PANEL / 2, TOP, drawn_text(name, 26), size=10, align="center", max_width=PANEL)
+        canvas.write(left + PANEL / 2, TOP, drawn_text(name, 26), size=10, align="center", max_width=PANEL)
     for index, row in enumerate(rows):
-        _draw_row(page, row, TOP + LINE + index * row_height, height, density_max)
-    add_colour_bar(page, density_max)
-    return page.figure
+        _draw_row(canvas, row, TOP + LINE + index * row_height, height, density_max)
+    add_colour_bar(canvas, density_max)
+    return canvas.figure
 
 
-def _draw_row(page: Page, row: LineupRow, top: float, height: float, density_max: float) -> None:
+def _draw_row(canvas: Canvas, row: LineupRow, top: float, height: float, density_max: float) -> None:
     photo = fit(row.photo, PHOTO_PIXELS)
-    page.show(photo, MARGIN, top, PANEL, height)
-    page.write(MARGIN, top + height + 0.8 * LINE, row.heading, colour=INK, max_width=PANEL)
-    page.write(MARGIN, top + height + 1.8 * LINE, f"true {drawn_text(row.cells[0].pair.label, 26)}", colour=MUTED)
+    canvas.show(photo, MARGIN, top, PANEL, height)
+    canvas.write(MARGIN, top + height + 0.8 * LINE, row.heading, colour=INK, max_width=PANEL)
+    canvas.write(MARGIN, top + height + 1.8 * LINE, f"true {drawn_text(row.cells[0].pair.label, 26)}", colour=MUTED)
     for column, cell in enumerate(row.cells, start=1):
         left, pair = MARGIN + column * (PANEL + GAP), cell.pair
-        page.show(overlay(photo, pair.density, density_max=density_max, extent=pair.extent), left, top, PANEL, height)
+        canvas.show(overlay(photo, pair.density, density_max=density_max, extent=pair.extent), left, top, PANEL, height)
         sign, colour = (RIGHT_SIGN, RIGHT_COLOUR) if pair.is_correct else (WRONG_SIGN, WRONG_COLOUR)
         verdict = f"{sign} {drawn_text(pair.pred_label, 26)} ({pair.confidence:.2f})"
         if cell.has_verdict:
-            page.write(left, top + height + 0.8 * LINE, verdict, colour=colour, max_width=PANEL)
-        page.write(left, top + height + 1.8 * LINE, cell.remark, colour=MUTED, size=7.5, max_width=PANEL)
+            canvas.write(left, top + height + 0.8 * LINE, verdict, colour=colour, max_width=PANEL)
+        canvas.write(left, top + height + 1.8 * LINE, cell.remark, colour=MUTED, size=7.5, max_width=PANEL)

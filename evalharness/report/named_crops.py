@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 
 from evalharness.records import UInt8Array
-from evalharness.report.canvas import Page
+from evalharness.report.canvas import Canvas
 from evalharness.report.overlay import fit
 from evalharness.report.photo_sheets import GAP, LINE, MARGIN, PANEL, PHOTO_PIXELS, ROW_SPACE, TOP, aspect
 from evalharness.report.style import MUTED, drawn_text, figure_style
@@ -58,18 +58,20 @@ def draw_named_crops(crops: Sequence[NamedCrop], *, title: str) -> Figure:
     height = PANEL * aspect([crop.photo for crop in crops])
     pair_width, row_height = 2 * PANEL + GAP, 3 * LINE + height + ROW_SPACE
     num_columns = min(len(crops), PER_ROW)
-    page = Page(num_columns * (pair_width + MARGIN) + MARGIN, TOP + -(-len(crops) // PER_ROW) * row_height + 0.2, title)
+    canvas = Canvas(
+        num_columns * (pair_width + MARGIN) + MARGIN, TOP + -(-len(crops) // PER_ROW) * row_height + 0.2, title
+    )
     for index, crop in enumerate(crops):
         row, column = divmod(index, PER_ROW)
         left, top = MARGIN + column * (pair_width + MARGIN), TOP + row * row_height
-        page.show(fit(crop.photo, PHOTO_PIXELS), left, top, PANEL, height)
-        page.show(fit(crop.crop, PHOTO_PIXELS), left + PANEL + GAP, top, PANEL, height)
+        canvas.show(fit(crop.photo, PHOTO_PIXELS), left, top, PANEL, height)
+        canvas.show(fit(crop.crop, PHOTO_PIXELS), left + PANEL + GAP, top, PANEL, height)
         bottom = top + height
-        page.write(
+        canvas.write(
             left, bottom + 0.8 * LINE, f"{drawn_text(crop.name, 40)}? ({crop.confidence:.2f})", max_width=pair_width
         )
-        page.write(
+        canvas.write(
             left, bottom + 1.8 * LINE, f"{drawn_text(crop.row_id, 50)}   {crop.remark}", colour=MUTED, size=7.5,
             max_width=pair_width,
         )  # fmt: skip
-    return page.figure
+    return canvas.figure

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from evalharness.records import WHOLE, Extent, FloatArray, UInt8Array
-from evalharness.report.canvas import Page
+from evalharness.report.canvas import Canvas
 from evalharness.report.overlay import ALPHA, COLOUR_MAP, STYLES, fit
 from evalharness.report.style import (
     DPI,
@@ -76,25 +76,27 @@ def draw_prediction_grid(samples: pd.DataFrame, photo: Callable[[str], UInt8Arra
     height = PANEL * aspect(photos)
     row_height = 2 * LINE + height + ROW_SPACE
     title = f"{len(photos)} of {len(samples):,} images, evenly spaced"
-    page = Page(num_columns * (PANEL + MARGIN) + MARGIN, TOP + num_rows * row_height + 0.35, title)
+    canvas = Canvas(num_columns * (PANEL + MARGIN) + MARGIN, TOP + num_rows * row_height + 0.35, title)
     for index, (image, label, pred_label) in enumerate(zip(photos, rows["label"], rows["pred_label"], strict=True)):
         grid_row, grid_column = divmod(index, GRID_SIDE)
         left, top = MARGIN + grid_column * (PANEL + MARGIN), TOP + grid_row * row_height
-        _draw_verdict(page, image, label, pred_label, (left, top, height))
-    page.write(MARGIN, page.height - 0.25, f"{WRONG_SIGN} and a thick frame: predicted wrong", colour=MUTED)
-    return page.figure
+        _draw_verdict(canvas, image, label, pred_label, (left, top, height))
+    canvas.write(MARGIN, canvas.height - 0.25, f"{WRONG_SIGN} and a thick frame: predicted wrong", colour=MUTED)
+    return canvas.figure
 
 
 def _draw_verdict(
-    page: Page, image: UInt8Array, label: str, pred_label: str, place: tuple[float, float, float]
+    canvas: Canvas, image: UInt8Array, label: str, pred_label: str, place: tuple[float, float, float]
 ) -> None:
     left, top, height = place
     is_correct = label == pred_label
     colour, line_width, sign = (RIGHT_COLOUR, 0.8, "") if is_correct else (WRONG_COLOUR, 4.0, f"  {WRONG_SIGN}")
-    page.write(left, top, f"True Label: {drawn_text(label, 26)}", colour=colour, max_width=PANEL)
-    page.write(left, top + LINE, f"Predicted Label: {drawn_text(pred_label, 22)}{sign}", colour=colour, max_width=PANEL)
-    page.show(image, left, top + 1.7 * LINE, PANEL, height)
-    page.frame(left, top + 1.7 * LINE, PANEL, height, colour=colour, line_width=line_width)
+    canvas.write(left, top, f"True Label: {drawn_text(label, 26)}", colour=colour, max_width=PANEL)
+    canvas.write(
+        left, top + LINE, f"Predicted Label: {drawn_text(pred_label, 22)}{sign}", colour=colour, max_width=PANEL
+    )
+    canvas.show(image, left, top + 1.7 * LINE, PANEL, height)
+    canvas.frame(left, top + 1.7 * LINE, PANEL, height, colour=colour, line_width=line_width)
 
 
 @figure_style()
@@ -113,18 +115,18 @@ def draw_contact_sheet(
     pair_width, row_height = 2 * PANEL + GAP, 3 * LINE + height + 1.5 * ROW_SPACE
     num_rows, num_columns = -(-len(pairs) // PAIRS_PER_ROW), min(len(pairs), PAIRS_PER_ROW)
     width = num_columns * (pair_width + MARGIN) + MARGIN
-    page = Page(width, TOP + num_rows * row_height + BAR_SPACE, title)
+    canvas = Canvas(width, TOP + num_rows * row_height + BAR_SPACE, title)
     for index, pair in enumerate(pairs):
         sheet_row, sheet_column = divmod(index, PAIRS_PER_ROW)
         left, top = MARGIN + sheet_column * (pair_width + MARGIN), TOP + sheet_row * row_height
         photo = fit(pair.photo, PHOTO_PIXELS)
         attention = STYLES[style](photo, pair.density, density_max=density_max, extent=pair.extent)
         for panel_left, name, image in ((left, "Original", photo), (left + PANEL + GAP, "Attention Map", attention)):
-            page.write(panel_left + PANEL / 2, top, name, size=9, align="center")
-            page.show(image, panel_left, top + 0.7 * LINE, PANEL, height)
-        _write_caption(page, pair, left, top + 0.7 * LINE + height)
-    add_colour_bar(page, density_max, style)
-    return page.figure
+            canvas.write(panel_left + PANEL / 2, top, name, size=9, align="center")
+            canvas.show(image, panel_left, top + 0.7 * LINE, PANEL, height)
+        _write_caption(canvas, pair, left, top + 0.7 * LINE + height)
+    add_colour_bar(canvas, density_max, style)
+    return canvas.figure
 
 
 def aspect(photos: Sequence[UInt8Array]) -> float:
@@ -132,25 +134,25 @@ def aspect(photos: Sequence[UInt8Array]) -> float:
     return max((photo.shape[0] / photo.shape[1] for photo in photos), default=1.0)
 
 
-def _write_caption(page: Page, pair: AttentionPair, left: float, bottom: float) -> None:
+def _write_caption(canvas: Canvas, pair: AttentionPair, left: float, bottom: float) -> None:
     sign, colour = (RIGHT_SIGN, RIGHT_COLOUR) if pair.is_correct else (WRONG_SIGN, WRONG_COLOUR)
     verdict = f"{sign} true {drawn_text(pair.label, 26)} → predicted {drawn_text(pair.pred_label, 26)}"
     map_id = drawn_text(pair.map_id, 30)
     source = f"confidence {pair.confidence:.3f}   {drawn_text(pair.row_id, 58 - len(map_id))}   {map_id}"
     width = 2 * PANEL + GAP
-    page.write(left, bottom + 0.8 * LINE, verdict, colour=colour, max_width=width)
-    page.write(left, bottom + 1.8 * LINE, source, colour=MUTED, size=7.5, max_width=width)
+    canvas.write(left, bottom + 0.8 * LINE, verdict, colour=colour, max_width=width)
+    canvas.write(left, bottom + 1.8 * LINE, source, colour=MUTED, size=7.5, max_width=width)
 
 
-def add_colour_bar(page: Page, density_max: float, style: str = "overlay") -> None:
+def add_colour_bar(canvas: Canvas, density_max: float, style: str = "overlay") -> None:
     """The colours as they look over a mid-grey photo, with the average patch marked."""
     is_dark = style == "darkened"
     tints = colormaps["gray" if is_dark else COLOUR_MAP](np.arange(256))
     if not is_dark:
         tints = ALPHA * tints + (1 - ALPHA) * 0.5
     scale = ScalarMappable(Normalize(0, density_max), ListedColormap(tints[:, :3]))
-    axes = page.add_axes(MARGIN, page.height - 0.7, 2 * PANEL + GAP, 0.14)
-    bar = page.figure.colorbar(scale, cax=axes, orientation="horizontal", extend="max")
+    axes = canvas.add_axes(MARGIN, canvas.height - 0.7, 2 * PANEL + GAP, 0.14)
+    bar = canvas.figure.colorbar(scale, cax=axes, orientation="horizontal", extend="max")
     ticks = MaxNLocator(6, integer=True).tick_values(0, density_max)
     bar.locator = FixedLocator(sorted({1.0, *(float(tick) for tick in ticks if 0 <= tick <= density_max)}))
     bar.set_label("attention density (1 = average patch), the same scale on every sheet", fontsize=8.5)

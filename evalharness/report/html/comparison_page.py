@@ -81,7 +81,7 @@ def _render(contents: ComparisonContents, gallery: FlipGallery | None) -> Page:
         classes=tables.class_tables(contents),
         calibration=tables.calibration_rows(contents),
         bins=tables.calibration_bins(contents),
-        regions=tables.region_tables(contents),
+        regions=tables.audit_tables(contents),
         region_measures=tables.REGION_MEASURES,
         pull=tables.pull_rows(contents),
         listed=tables.listed_flips(contents),

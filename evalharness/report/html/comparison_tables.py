@@ -123,7 +123,7 @@ def calibration_bins(contents: ComparisonContents) -> list[dict[str, Any]]:
     return rows
 
 
-def region_tables(contents: ComparisonContents) -> list[dict[str, Any]]:
+def audit_tables(contents: ComparisonContents) -> list[dict[str, Any]]:
     """A table per run and map: the annotated categories with every measure, distractors first."""
     tables: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for entry in contents.manifest["regions"]:

@@ -171,10 +171,10 @@ def _noise_scores(run: RunContents, gallery: Gallery, map_id: str) -> list[dict[
 
 def _region_data(run: RunContents, gallery: Gallery) -> list[dict[str, Any]]:
     """A category each: the images that hold it (`rows`), and lists of as many values; those of maps by map id."""
-    if run.regions is None:
+    if run.audit is None:
         return []
     place_of = {row_id: place for place, row_id in enumerate(gallery.rows["row_id"])}
-    table = run.regions[run.regions["row_id"].isin(place_of) & run.regions["map_id"].isin(gallery.map_ids)]
+    table = run.audit[run.audit["row_id"].isin(place_of) & run.audit["map_id"].isin(gallery.map_ids)]
     found = []
     for (role, category), own in table.groupby(["role", "category"], sort=True):
         by_map = {map_id: rows.set_index("row_id") for map_id, rows in own.groupby("map_id", sort=False)}

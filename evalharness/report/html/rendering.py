@@ -168,7 +168,7 @@ def _environment() -> Environment:
         "between": wording.between,
         "change": wording.change,
         "pull_table": run_tables.pull_table,
-        "region_tables": run_tables.region_tables,
+        "audit_tables": run_tables.audit_tables,
     }
     environment.globals["trust_measures"] = run_tables.TRUST_MEASURES
     environment.tests["a_number"] = wording.is_number

@@ -29,7 +29,7 @@ class RunContents:
     """A row per class: `class`, and `NUMBERS`."""
     maps: Mapping[str, FloatArray]
     """Densities by map id, (rows, grid rows, grid columns); memory-mapped."""
-    regions: pd.DataFrame | None
+    audit: pd.DataFrame | None
     """A row per image, map and annotated category."""
     noise: pd.DataFrame | None
     """A row per image and map."""
@@ -56,7 +56,7 @@ class RunContents:
                 map_id: np.load(folder / "maps" / f"{map_id}.npy", mmap_mode="r")
                 for map_id in manifest["recipe"]["maps"]
             },
-            regions=_read_table(folder / "audit.parquet") if findings.get("regions") else None,
+            audit=_read_table(folder / "audit.parquet") if findings.get("regions") else None,
             noise=_read_table(folder / "noise.parquet") if findings.get("noise") else None,
             figures=tuple(sorted((folder / "figures").glob("*.png"))),
         )

@@ -78,7 +78,7 @@ def listed_mistakes(run: RunContents) -> list[dict[str, Any]]:
     return sorted(listed, key=lambda group: -int(group["num"]))[:MAX_LISTED_MISTAKES]
 
 
-def region_tables(categories: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def audit_tables(categories: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """A table per map of the audited categories, distractors first."""
     by_map: dict[str, list[Mapping[str, Any]]] = {}
     for entry in categories:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from evalharness.audit import Resampling
-from evalharness.comparison import compare_regions, describe_region
+from evalharness.comparison import compare_audits, describe_category_change
 
 RESAMPLING = Resampling(400, 0.95, 3)
 
@@ -25,7 +25,7 @@ def table(shares, *, uses=None, category="dog", role="distractor", row_ids=None)
 
 def compare(before, after, row_ids=None):
     row_ids = row_ids or [f"r{number}" for number in range(40)]
-    return compare_regions(
+    return compare_audits(
         before, after, name="second", groups={row_id: row_id for row_id in row_ids}, map_ids=["rollout"],
         resampling=RESAMPLING,
     )  # fmt: skip
@@ -63,17 +63,17 @@ def test_a_few_images_have_no_interval_and_no_sentence():
         assert np.isnan([measure.difference.ci_low, measure.difference.ci_high]).all()
     assert change.measures["share"].difference.value == pytest.approx(-0.3)
     assert change.measures["lift"].difference.value == pytest.approx(-0.3 / 0.25)
-    assert describe_region(change, "first") is None
+    assert describe_category_change(change, "first") is None
 
 
 def test_the_sentence_names_what_changed_and_only_that():
     before, after = table([0.4] * 30, uses=[1] * 30), table([0.1] * 30, uses=[0] * 30)
     (change,) = compare(before, after)
-    sentence = describe_region(change, "first")
+    sentence = describe_category_change(change, "first")
     assert "second has less of its attention on dog" in sentence
     assert "less of its verdicts relying on dog (0.0% against 100.0%" in sentence
     assert sentence.count("30 images") == 2
     (same,) = compare(before, before)
-    assert describe_region(same, "first") is None
+    assert describe_category_change(same, "first") is None
     (flower,) = compare(table([0.4] * 9, role="object"), table([0.1] * 9, role="object"))
-    assert describe_region(flower, "first") is None
+    assert describe_category_change(flower, "first") is None

@@ -7,7 +7,7 @@ from group_draws import drawn_rows, ends, middle, numbers
 from scipy.stats import spearmanr
 
 from evalharness.audit import Resampling
-from evalharness.comparison import compare_maps, compare_predictions, compare_regions
+from evalharness.comparison import compare_audits, compare_maps, compare_predictions
 from evalharness.metrics.predictions import Predictions
 
 NAN = float("nan")
@@ -26,8 +26,8 @@ def audit(shares, areas, *, row_ids=ROW_IDS):
     )  # fmt: skip
 
 
-def compare_audits(before, after, groups, row_ids=ROW_IDS):
-    (change,) = compare_regions(
+def audit_change(before, after, groups, row_ids=ROW_IDS):
+    (change,) = compare_audits(
         before, after, name="second", groups=dict(zip(row_ids, groups, strict=True)), map_ids=["rollout"],
         resampling=RESAMPLING,
     )  # fmt: skip
@@ -58,7 +58,7 @@ def test_lift_is_drawn_by_groups_and_is_that_of_the_run_less_that_of_the_referen
         new[rows].sum() / area[rows].sum() - old[rows].sum() / area[rows].sum()
         for rows in drawn_rows([GROUPS[row] for row in rows_left], RESAMPLING)
     ]
-    lift = compare_audits(audit(before, areas), audit(after, areas), GROUPS)["lift"]
+    lift = audit_change(audit(before, areas), audit(after, areas), GROUPS)["lift"]
     assert (lift.reference, lift.value) == pytest.approx((old.sum() / area.sum(), new.sum() / area.sum()))
     assert lift.difference.value == pytest.approx(lift.value - lift.reference)
     assert ends(lift.difference) == pytest.approx(middle(lifts, RESAMPLING), abs=1e-12)
@@ -67,12 +67,12 @@ def test_lift_is_drawn_by_groups_and_is_that_of_the_run_less_that_of_the_referen
 def test_a_lift_that_rises_everywhere_rises_in_every_resample():
     before, after = audit([0.1] * NUM_ROWS, 0.25), audit([0.3] * NUM_ROWS, 0.25)
     for first, second, rise in ((before, after, 0.8), (after, before, -0.8)):
-        difference = compare_audits(first, second, GROUPS)["lift"].difference
+        difference = audit_change(first, second, GROUPS)["lift"].difference
         assert numbers(difference) == pytest.approx((rise, rise, rise))
 
 
 def test_the_areas_of_both_audits_count_each_on_its_own_side():
-    difference = compare_audits(audit([0.2] * NUM_ROWS, 0.4), audit([0.2] * NUM_ROWS, 0.1), GROUPS)["lift"].difference
+    difference = audit_change(audit([0.2] * NUM_ROWS, 0.4), audit([0.2] * NUM_ROWS, 0.1), GROUPS)["lift"].difference
     assert numbers(difference) == pytest.approx((1.5, 1.5, 1.5))
 
 
@@ -81,7 +81,7 @@ def test_means_over_regions_are_drawn_by_groups():
     rows_left = [row for row in range(NUM_ROWS) if not np.isnan(before[row]) and not np.isnan(after[row])]
     rises = (after - before)[rows_left]
     means = [rises[rows].mean() for rows in drawn_rows([GROUPS[row] for row in rows_left], RESAMPLING)]
-    measures = compare_audits(audit(before, areas), audit(after, areas), GROUPS)
+    measures = audit_change(audit(before, areas), audit(after, areas), GROUPS)
     assert ends(measures["share"].difference) == pytest.approx(middle(means, RESAMPLING), abs=1e-12)
     halves = np.array(middle(means, RESAMPLING)) / 2
     assert ends(measures["delta_prob"].difference) == pytest.approx(halves, abs=1e-12)
@@ -89,10 +89,10 @@ def test_means_over_regions_are_drawn_by_groups():
 
 def test_copies_in_one_group_leave_the_differences_of_regions():
     before, after, areas = random_audits()
-    once = compare_audits(audit(before, areas), audit(after, areas), ROW_IDS)
+    once = audit_change(audit(before, areas), audit(after, areas), ROW_IDS)
     names = [f"{row_id} copy {copy}" for copy in range(3) for row_id in ROW_IDS]
     copies = [audit(np.tile(shares, 3), np.tile(areas, 3), row_ids=names) for shares in (before, after)]
-    thrice = compare_audits(*copies, ROW_IDS * 3, names)
+    thrice = audit_change(*copies, ROW_IDS * 3, names)
     for name in ("share", "lift", "delta_prob"):
         assert numbers(thrice[name].difference) == pytest.approx(numbers(once[name].difference), abs=1e-12)
 

@@ -18,7 +18,7 @@ from evalharness.audit import (
     predict_mistakes,
 )
 from evalharness.audit.intervals import mean_interval, ratio_interval
-from evalharness.audit.noise import RANKED
+from evalharness.audit.noise import RANKED_BY
 from evalharness.config import RunConfig
 from evalharness.evaluating.session import EvaluatedRows
 from evalharness.evaluating.stage import Findings, Stage
@@ -109,7 +109,7 @@ def score_maps(map_id: str, row_ids: Sequence[str], maps: FloatArray, outliers: 
 
 
 def rank_noise(scores: Mapping[str, FloatArray]) -> list[int | None]:
-    """Places of the images, 1 the noisiest: by the mean of their ranks in each of `RANKED`; equal ones share a place.
+    """Places of the images, 1 the noisiest: by their mean rank in each of `RANKED_BY`; equal ones share a place.
 
     Args:
         scores: By name, (images,); an image whose scores are NaN has no place.
@@ -117,7 +117,7 @@ def rank_noise(scores: Mapping[str, FloatArray]) -> list[int | None]:
     is_defined = ~np.isnan(scores["entropy"])
     if not is_defined.any():
         return [None] * len(is_defined)
-    ranks = np.mean([rankdata(scores[name][is_defined]) for name in RANKED], axis=0)
+    ranks = np.mean([rankdata(scores[name][is_defined]) for name in RANKED_BY], axis=0)
     places = iter(rankdata(-ranks, method="min").astype(int).tolist())
     return [next(places) if defined else None for defined in is_defined]
 
