@@ -1,0 +1,83 @@
+"""Annotated regions of an evaluation as a COCO file."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from evalharness.annotations import Annotations, load_annotations
+from evalharness.config import RunConfig
+from evalharness.records import ImageInfo, Sample
+from evalharness.results import StoredResult
+
+
+def write_annotations(result: StoredResult, folder: Path) -> tuple[str, ...]:
+    """Writes `annotations.json`, if the evaluation had annotations; returns what a user should know.
+
+    Args:
+        result: The evaluation.
+        folder: Where to.
+    """
+    config = RunConfig.model_validate(result.manifest["config"])
+    source = config.dataset.annotations
+    if source is None:
+        return ()
+    if not source.exists():
+        return (f"annotations were not exported: {source} is gone",)
+    root = Path(result.manifest["provenance"]["dataset"]["root"])
+    samples, images = [], {}
+    for number, row in enumerate(result.samples.to_dict("records")):
+        row_id, path = str(row["row_id"]), str(row["path"])
+        samples.append(Sample(row_id, root / path, path, str(row["label"]), number, str(row["group"])))
+        images[row_id] = ImageInfo(str(row["sha256"]), int(row["width"]), int(row["height"]), "RGB", "", 1, 1)
+    annotations = load_annotations(
+        source,
+        samples=samples,
+        images=images,
+        classes=result.classes,
+        roles=config.audit.roles,
+        annotations_format=config.dataset.annotations_format,
+    )
+    by_row = {sample.row_id: (sample.relative_path, images[sample.row_id]) for sample in samples}
+    document = json.dumps(to_coco(annotations, by_row), ensure_ascii=False)
+    (folder / "annotations.json").write_text(document, encoding="utf-8")
+    return ()
+
+
+def to_coco(annotations: Annotations, images: Mapping[str, tuple[str, ImageInfo]]) -> dict[str, Any]:
+    """Annotated regions as a COCO document.
+
+    Args:
+        annotations: By row id.
+        images: Path as in the CSV and size of every row, by row id.
+    """
+    from pycocotools import mask as coco_mask
+
+    categories = {name: number for number, name in enumerate(sorted(annotations.roles), start=1)}
+    entries: list[dict[str, Any]] = []
+    numbers = {row_id: number for number, row_id in enumerate(images, start=1)}
+    for row_id, regions in annotations.regions.items():
+        for region in regions:
+            runs = {"size": list(region.runs.size), "counts": region.runs.counts}
+            entries.append(
+                {
+                    "id": len(entries) + 1,
+                    "image_id": numbers[row_id],
+                    "category_id": categories[region.category],
+                    "segmentation": {"size": list(region.runs.size), "counts": region.runs.counts.decode("ascii")},
+                    "bbox": [float(value) for value in coco_mask.toBbox(runs)],
+                    "area": int(coco_mask.area(runs)),
+                    "iscrowd": 0,
+                }
+            )
+    return {
+        "images": [
+            {"id": numbers[row_id], "file_name": path, "width": info.width, "height": info.height}
+            for row_id, (path, info) in images.items()
+        ],
+        "annotations": entries,
+        "categories": [
+            {"id": number, "name": name, "supercategory": annotations.roles[name]}
+            for name, number in categories.items()
+        ],
+    }
