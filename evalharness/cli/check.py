@@ -72,7 +72,8 @@ def _check_files(config: "RunConfig", dataset: "Dataset | None", problems: list[
 
 
 def _check_stage(stage: "type[Stage[Any]]", config: "RunConfig") -> None:
-    stage.prepare(config).try_out()
+    for check_more in stage.prepare(config).long_checks:
+        check_more()
 
 
 def _checked_model(

@@ -1,6 +1,6 @@
 """What a stage is to an evaluation, and what it found: one shape for all, so that whoever uses them only loops."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, Self, TypeVar
 
@@ -42,6 +42,7 @@ class Finding(Protocol):
 
     def draw(self, album: Album) -> None:
         """Writes its figures; none by default."""
+        del album
 
 
 def name_rows(rows: pd.DataFrame) -> str:
@@ -90,12 +91,10 @@ class Stage(Protocol[F]):
         """Of the files that `prepare` reads, by what they are; None for one that was not wanted."""
         return {}
 
-    def try_out(self) -> None:
-        """For `evalharness check`: tries what `prepare` leaves for later because it takes long.
-
-        Raises:
-            EvalHarnessError: It will not work.
-        """
+    @property
+    def long_checks(self) -> Sequence[Callable[[], object]]:
+        """What `prepare` leaves for later because it takes long, for `evalharness check`: each raises what is wrong."""
+        return ()
 
     def examine(self, rows: EvaluatedRows, earlier: Findings) -> F | None:
         """Examines the rows; None where the stage is off or has nothing to look at."""

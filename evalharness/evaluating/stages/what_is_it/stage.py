@@ -1,6 +1,6 @@
 """What is it? Names what the noisiest maps light up, by classifying its crop with a pre-trained model."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -50,10 +50,10 @@ class WhatIsIt(Stage[WhatIsItFinding]):
         weights = self.namer.weights if self.namer else None
         return {"namer": weights.sha256 if weights else None}
 
-    def try_out(self) -> None:
-        """Loads the pre-trained model; the published weights are not fetched for a check."""
-        if self.namer is not None and self.namer.weights is not None:
-            self.namer.load()
+    @property
+    def long_checks(self) -> Sequence[Callable[[], object]]:
+        """Loading the pre-trained model; the published weights are not fetched for a check."""
+        return (self.namer.load,) if self.namer is not None and self.namer.weights is not None else ()
 
     def examine(self, rows: EvaluatedRows, earlier: Findings) -> WhatIsItFinding | None:
         """Names the regions; None where that is off. Writes `what_is_it.parquet`."""
