@@ -1,10 +1,17 @@
 """Fixtures that every test may ask for."""
 
+import gc
 import os
 from pathlib import Path
 
 import pytest
 from tiny_vit import TinyRun, build_tiny_model, write_photos
+
+
+def pytest_collection_finish():
+    """The collector would otherwise go through TensorFlow, MLflow and all else that was imported, again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
