@@ -92,7 +92,7 @@ def test_every_image_has_finite_maps_of_mean_one_for_every_method(finished):
         assert (maps >= 0).all()
 
 
-def test_each_image_passes_forward_once_for_prediction_and_all_maps(tiny_run, tmp_path, monkeypatch):
+def test_each_image_passes_forward_once_for_prediction_and_all_maps(tiny_run, tmp_path, monkeypatch, loaded_anew):
     """The real executions of every block's attention are counted, inside the compiled graph."""
     counted = []
     original = layers.MultiHeadSelfAttention.attention
