@@ -9,6 +9,8 @@ import pandas as pd
 from PIL import Image, ImageFilter
 
 CLASSES = ("daisy", "dandelion", "roses", "sunflowers", "tulips")
+UNDRAWN = {"report__contact_sheet": [], "report__num_logged_images": 0, "report__html": False}
+"""For an evaluation whose pictures nobody looks at."""
 TINY_SIZES = {"image_size": 32, "patch_size": 8, "num_layers": 2, "hidden_size": 16, "num_heads": 2, "mlp_dim": 24}
 
 

@@ -1,4 +1,4 @@
-"""The command line as a user meets it: subprocesses, exit codes, one readable message for each mistake."""
+"""The command line as a user meets it: exit codes, one readable message for each mistake; processes of each kind."""
 
 import json
 import subprocess
@@ -6,6 +6,7 @@ import sys
 
 import mlflow
 import pytest
+from in_process import run_here
 from tiny_vit import build_tiny_model
 from tracking_results import write_results
 
@@ -82,7 +83,7 @@ def test_cfg_job_prints_the_config(tmp_path):
     ],
 )
 def test_config_mistakes_exit_with_2(tmp_path, overrides, parts):
-    assert_one_message(evalharness("run", *overrides, cwd=tmp_path), *parts, exit_code=2)
+    assert_one_message(run_here("run", *overrides, cwd=tmp_path), *parts, exit_code=2)
 
 
 def test_unknown_command(tmp_path):
@@ -128,7 +129,7 @@ def test_a_truncated_image_is_one_message(arguments, tiny_run, tmp_path):
     (tmp_path / "cut.jpg").write_bytes((tiny_run.root / GOOD).read_bytes()[:300])
     csv = write_csv(tmp_path, "path,label\ncut.jpg,roses\n")
     run = arguments(dataset__csv=str(csv), dataset__root=str(tmp_path))
-    assert_one_message(evalharness("run", *run, cwd=tmp_path), "list.csv", "cut.jpg", "line 2", "Truncated")
+    assert_one_message(run_here("run", *run, cwd=tmp_path), "list.csv", "cut.jpg", "line 2", "Truncated")
 
 
 @pytest.mark.parametrize(
@@ -157,13 +158,13 @@ def test_weights_that_do_not_fit_on_the_command_line(arguments, tmp_path):
 
 def test_a_file_that_is_no_weights_file(arguments, tmp_path):
     (tmp_path / "page.h5").write_text("<!DOCTYPE html><html>not found</html>")
-    process = evalharness("run", *arguments(model__weights=str(tmp_path / "page.h5")), cwd=tmp_path)
+    process = run_here("run", *arguments(model__weights=str(tmp_path / "page.h5")), cwd=tmp_path)
     assert_one_message(process, "page.h5")
 
 
 def test_check_lists_problems_of_weights_and_dataset_together(arguments, tmp_path):
     csv = write_csv(tmp_path, "path,label\ntest/roses/nowhere.jpg,roses\n")
-    process = evalharness(
+    process = run_here(
         "check", *arguments(dataset__csv=str(csv), model__weights=str(tmp_path / "none.h5")), cwd=tmp_path
     )
     assert process.returncode == 1
@@ -175,18 +176,18 @@ def test_check_lists_problems_of_weights_and_dataset_together(arguments, tmp_pat
 def test_check_reads_every_file_that_the_config_names(arguments, tmp_path):
     boxes, animals, before = (str(tmp_path / name) for name in ("boxes.json", "animals", "before.h5"))
     given = arguments(dataset__annotations=boxes, stress__cutouts=animals, stress__num_images=2)
-    process = evalharness("check", *given, cwd=tmp_path)
+    process = run_here("check", *given, cwd=tmp_path)
     assert process.returncode == 1, process.stderr
     assert "boxes.json" in process.stderr
     assert "animals" in process.stderr
     assert "2 problems found" in process.stderr
-    process = evalharness("check", *arguments(model__reference=before), cwd=tmp_path)
+    process = run_here("check", *arguments(model__reference=before), cwd=tmp_path)
     assert "before.h5" in process.stderr
     assert "1 problem found" in process.stderr
 
 
 def test_check_prints_the_structure_and_the_probe(arguments, tmp_path):
-    process = evalharness("check", *arguments(model__probe=8), cwd=tmp_path)
+    process = run_here("check", *arguments(model__probe=8), cwd=tmp_path)
     assert process.returncode == 0, process.stderr
     for part in ("2 x TransformerBlock", "batch_normalization", "probe on 8 images", "no problem found"):
         assert part in process.stderr
@@ -195,15 +196,15 @@ def test_check_prints_the_structure_and_the_probe(arguments, tmp_path):
 def test_log_uploads_stored_results_to_another_store(tmp_path):
     output = write_results(tmp_path / "out")
     uri = f"sqlite:///{tmp_path / 'second.db'}"
-    process = evalharness("log", output, f"tracking.uri={uri}", cwd=tmp_path)
+    process = run_here("log", output, f"tracking.uri={uri}", cwd=tmp_path)
     assert process.returncode == 0, process.stderr
     client = mlflow.MlflowClient(uri)
     (run,) = client.search_runs([client.get_experiment_by_name("evalharness").experiment_id])
     assert run.data.metrics["accuracy"] == json.loads((output / "manifest.json").read_text())["metrics"]["accuracy"]
-    process = evalharness("log", tmp_path / "nothing", cwd=tmp_path)
+    process = run_here("log", tmp_path / "nothing", cwd=tmp_path)
     assert_one_message(process, "nothing")
 
 
 def test_a_path_that_cannot_be_a_folder_is_one_message(arguments, tiny_run, tmp_path):
-    process = evalharness("run", *arguments(output_dir=str(tiny_run.weights / "inside")), cwd=tmp_path)
+    process = run_here("run", *arguments(output_dir=str(tiny_run.weights / "inside")), cwd=tmp_path)
     assert_one_message(process, "Not a directory", "output_dir")
