@@ -1,4 +1,4 @@
-"""New MLflow stores with the tables of an earlier one: MLflow migrates each through its history, which takes a second."""
+"""New MLflow stores with the tables of an earlier one: MLflow migrates each through its history, a second of work."""
 
 import sqlite3
 from collections.abc import Iterator

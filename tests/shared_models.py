@@ -16,7 +16,7 @@ _load, _compile = models.load_model, ForwardPass.__init__
 
 
 def _load_once(config, *, classes, source, is_backbone_only=False):
-    told = config.model_dump_json(exclude={"weights"})
+    told = config.model_dump_json(exclude={"weights", "reference", "probe"})
     key = f"{told} {classes} {source.sha256} {source.file_format} {is_backbone_only}"
     if key not in _models:
         _models[key] = _load(config, classes=classes, source=source, is_backbone_only=is_backbone_only)

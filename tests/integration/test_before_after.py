@@ -14,7 +14,7 @@ import evalharness
 from evalharness import model as models
 from evalharness.errors import WeightsError
 
-SMALL = {"report__num_pairs": 2, "report__num_logged_images": 1}
+SMALL = {"report__num_pairs": 1, "report__num_logged_images": 0, "report__contact_sheet": [], "report__html": False}
 
 
 @pytest.fixture(scope="module")

@@ -28,9 +28,13 @@ from evalharness.tracking.client import connect
 @pytest.fixture
 def folders(tmp_path):
     """Three finished runs on the same rows, with maps that differ and photos that are there."""
+    return write_runs(tmp_path)
+
+
+def write_runs(root):
     found = []
     for seed in range(3):
-        folder = write_results(tmp_path / f"run{seed}", seed=seed, weights=f"run{seed}.h5", num_rows=24)
+        folder = write_results(root / f"run{seed}", seed=seed, weights=f"run{seed}.h5", num_rows=24)
         maps = np.random.default_rng(seed).random((24, 4, 4)) + 0.1
         densities = maps / maps.mean(axis=(1, 2), keepdims=True)
         np.save(folder / "maps" / "grad_attention.npy", densities.astype(np.float16))
@@ -287,13 +291,21 @@ def test_runs_are_found_by_their_mlflow_id_even_without_their_folder(folders, tm
         compare([run_ids[0], "0" * 32], tmp_path)
 
 
-def command(*arguments, cwd):
-    process = [sys.executable, "-m", "evalharness", "compare", *map(str, arguments)]
-    return subprocess.run(process, cwd=cwd, capture_output=True, text=True, check=False)
+@pytest.fixture(scope="module")
+def process(tmp_path_factory):
+    """The command as a process of its own, which prints in the end whether it has imported TensorFlow."""
+    root = tmp_path_factory.mktemp("command")
+    folders = list(map(str, write_runs(root)[:2]))
+    script = (
+        "import sys; from evalharness.cli.main import main\n"
+        f"code = main(['compare', *{folders}, 'runs_dir={root}/runs'])\n"
+        "print('tensorflow' in sys.modules)\n"
+        "sys.exit(code)"
+    )
+    return subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=False)
 
 
-def test_the_command_prints_what_differs_and_the_verdict(folders, tmp_path):
-    process = command(*folders[:2], f"runs_dir={tmp_path / 'runs'}", cwd=tmp_path)
+def test_the_command_prints_what_differs_and_the_verdict(process):
     assert process.returncode == 0, process.stderr
     for part in ("Cannot tell run1.h5", "exact McNemar p", "broken", "weights_sha256", "MLflow run:", "images, at the",
                  "report.html"):  # fmt: skip
@@ -301,14 +313,9 @@ def test_the_command_prints_what_differs_and_the_verdict(folders, tmp_path):
     assert "Warning" not in process.stderr
 
 
-def test_the_command_needs_no_tensorflow(folders, tmp_path):
-    script = (
-        "import sys; from evalharness.cli.main import main\n"
-        f"assert main(['compare', *{list(map(str, folders[:2]))}, 'runs_dir={tmp_path}/runs']) == 0\n"
-        "assert 'tensorflow' not in sys.modules"
-    )
-    process = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+def test_the_command_needs_no_tensorflow(process):
     assert process.returncode == 0, process.stderr[-2000:]
+    assert process.stdout.splitlines()[-1] == "False"
 
 
 @pytest.mark.parametrize(

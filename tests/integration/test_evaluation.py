@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
-from tiny_vit import CLASSES, build_tiny_model, write_photos
+from tiny_vit import CLASSES, UNDRAWN, build_tiny_model, write_photos
 from vit_keras import layers, visualize
 
 import evalharness
@@ -103,7 +103,7 @@ def test_each_image_passes_forward_once_for_prediction_and_all_maps(tiny_run, tm
             return original(self, tf.identity(query), key, value)
 
     monkeypatch.setattr(layers.MultiHeadSelfAttention, "attention", counting)
-    evalharness.evaluate(tiny_run.overrides(tmp_path, attention__methods=ALL_METHODS, batch_size=16))
+    evalharness.evaluate(tiny_run.overrides(tmp_path, attention__methods=ALL_METHODS, batch_size=16, **UNDRAWN))
     # Two blocks, batches of 16, 16 and 8; and one batch when the loaded model is checked against its own output.
     in_batches = [count for count in counted if count in (16, 8)]
     assert sorted(in_batches) == [8, 8, 16, 16, 16, 16]
@@ -116,7 +116,8 @@ def test_each_image_passes_forward_once_for_prediction_and_all_maps(tiny_run, tm
 )
 def test_batch_size_changes_nothing(finished, tiny_run, tmp_path, batch_size):
     result, _ = finished
-    other = evalharness.evaluate(tiny_run.overrides(tmp_path, attention__methods=ALL_METHODS, batch_size=batch_size))
+    values = tiny_run.overrides(tmp_path, attention__methods=ALL_METHODS, batch_size=batch_size, **UNDRAWN)
+    other = evalharness.evaluate(values)
     np.testing.assert_allclose(other.logits, result.logits, atol=2e-5)
     for map_id in ALL_METHODS:
         np.testing.assert_allclose(other.maps(map_id), result.maps(map_id), atol=4e-3)
@@ -131,6 +132,7 @@ def test_the_order_of_rows_changes_nothing_but_the_order(finished, tiny_run, tmp
         attention__methods=ALL_METHODS,
         dataset__csv=str(tmp_path / "reversed.csv"),
         dataset__root=str(tiny_run.root),
+        **UNDRAWN,
     )
     other = evalharness.evaluate(values)
     for row_id in result.samples.row_id:
@@ -151,7 +153,7 @@ def test_the_run_is_in_mlflow(finished):
 
 
 def test_complete_results_are_reused_and_resume_false_computes_again(tiny_run, tmp_path):
-    values = tiny_run.overrides(tmp_path, limit=10)
+    values = tiny_run.overrides(tmp_path, limit=10, **UNDRAWN)
     first = evalharness.evaluate(values)
     written = (first.folder / "manifest.json").stat().st_mtime_ns
     assert (evalharness.evaluate(values).folder / "manifest.json").stat().st_mtime_ns == written
@@ -163,7 +165,7 @@ def test_complete_results_are_reused_and_resume_false_computes_again(tiny_run, t
 
 def test_a_killed_evaluation_continues_where_it_stopped(finished, tiny_run, tmp_path):
     result, _ = finished
-    values = tiny_run.overrides(tmp_path, attention__methods=ALL_METHODS, batch_size=1)
+    values = tiny_run.overrides(tmp_path, attention__methods=ALL_METHODS, batch_size=1, **UNDRAWN)
     # Slowed down by a loader that waits, so that the kill lands in the middle.
     script = (
         "import sys, json, time\n"
@@ -203,7 +205,7 @@ def test_a_killed_evaluation_continues_where_it_stopped(finished, tiny_run, tmp_
 
 def test_results_are_read_without_model_weights_or_images(tiny_run, tmp_path):
     write_photos(tmp_path / "photos", num_per_class=2).to_csv(tmp_path / "photos" / "list.csv", index=False)
-    values = tiny_run.overrides(tmp_path, dataset__csv=str(tmp_path / "photos" / "list.csv"))
+    values = tiny_run.overrides(tmp_path, dataset__csv=str(tmp_path / "photos" / "list.csv"), **UNDRAWN)
     folder = evalharness.evaluate(values).folder
     for photo in (tmp_path / "photos").rglob("*.jpg"):
         photo.unlink()
@@ -232,7 +234,11 @@ def test_skipped_images_are_counted_and_never_vanish(tiny_run, tmp_path):
     broken.write_bytes(broken.read_bytes()[:200])
     for verify in ("full", "header"):
         values = tiny_run.overrides(
-            tmp_path / verify, dataset__csv=str(root / "list.csv"), dataset__on_error="skip", dataset__verify=verify
+            tmp_path / verify,
+            dataset__csv=str(root / "list.csv"),
+            dataset__on_error="skip",
+            dataset__verify=verify,
+            **UNDRAWN,
         )
         result = evalharness.evaluate(values)
         assert len(result.samples) == 14

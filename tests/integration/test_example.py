@@ -1,11 +1,9 @@
 """The bundled example through the whole harness: a model that has learned something, and mistakes that show then."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pandas as pd
 import pytest
+from in_process import run_here
 
 import evalharness
 from evalharness.config.compose import overrides_from
@@ -30,8 +28,9 @@ def overrides(photos):
             "dataset.csv": str(photos.csv),
             "runs_dir": str(runs_dir),
             "bootstrap.num_resamples": 300,
-            "report.contact_sheet": ["noisiest"],
-            "report.num_logged_images": 2,
+            "report.contact_sheet": [],
+            "report.num_logged_images": 0,
+            "report.html": False,
             **{key.replace("__", "."): value for key, value in values.items()},
         }
 
@@ -43,8 +42,9 @@ def demo(tmp_path_factory):
     """The demo on few photos: the finished command, and its `runs_dir`."""
     runs_dir = tmp_path_factory.mktemp("demo") / "runs"
     settings = [f"runs_dir={runs_dir}", "num_photos=150", "faithfulness.num_images=6", "bootstrap.num_resamples=300"]
-    command = [sys.executable, "-m", "evalharness", "demo", *settings]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=runs_dir.parent), runs_dir
+    # Every figure is drawn, and with few photos on it.
+    few = ["report.contact_sheet=[worst_mistakes]", "report.num_pairs=1", "report.num_logged_images=1"]
+    return run_here("demo", *settings, *few, cwd=runs_dir.parent), runs_dir
 
 
 @pytest.fixture(scope="session")
@@ -152,8 +152,7 @@ def test_a_gate_that_does_not_hold_ends_with_3_and_names_rows(overrides, photos,
     values = overrides(
         "shortcut", tmp_path, limit=60, dataset__annotations=str(photos.annotations), gate__max_distractor_lift=1.2
     )
-    command = [sys.executable, "-m", "evalharness", "run", *overrides_from(values)]
-    process = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    process = run_here("run", *overrides_from(values), cwd=tmp_path)
     assert process.returncode == 3, process.stderr
     assert "gate.max_distractor_lift: the lift of cat" in process.stderr
     assert "-cat.jpg" in process.stderr

@@ -1,8 +1,7 @@
 """Real photos, real weights: accuracies as plain Keras gives them."""
 
 import runpy
-import subprocess
-import sys
+from functools import cache
 
 import numpy as np
 import pytest
@@ -25,15 +24,20 @@ VIT_S14 = {
 
 
 @pytest.fixture(scope="session")
-def build_weights(flowers, tmp_path_factory):
-    """Builds a run's full-size `.h5` once."""
+def build_run(flowers):
+    """Builds a run's full-size model with Keras alone, once."""
+    return cache(runpy.run_path(str(flowers / "build_weights.py"))["build_run"])
+
+
+@pytest.fixture(scope="session")
+def build_weights(build_run, tmp_path_factory):
+    """Saves a run's full-size `.h5` once."""
     folder = tmp_path_factory.mktemp("weights")
 
     def build(run):
         path = folder / f"{run}.h5"
         if not path.exists():
-            command = [sys.executable, str(flowers / "build_weights.py"), run, str(path)]
-            subprocess.run(command, check=True, capture_output=True)
+            build_run(run).save_weights(path)
         return path
 
     return build
@@ -45,15 +49,18 @@ def overrides(weights, flowers, runs_dir, **values):
         "model.weights": str(weights),
         "dataset.csv": str(flowers / "testing_files.csv"),
         "attention.methods": ["rollout"],
+        "report.contact_sheet": [],
+        "report.num_logged_images": 0,
+        "report.html": False,
         "runs_dir": str(runs_dir),
         **{key.replace("__", "."): value for key, value in values.items()},
     }
 
 
-def test_verdicts_are_those_of_plain_keras(flowers, build_weights, tmp_path):
+def test_verdicts_are_those_of_plain_keras(flowers, build_run, build_weights, tmp_path):
     weights = build_weights("shortcut")
     result = evalharness.evaluate(overrides(weights, flowers, tmp_path / "runs", limit=30))
-    model = runpy.run_path(str(flowers / "build_weights.py"))["build_run"]("shortcut")
+    model = build_run("shortcut")
     images = [
         np.asarray(Image.open(flowers / row_id).convert("RGB").resize((224, 224), Image.Resampling.BILINEAR))
         for row_id in result.samples["row_id"]

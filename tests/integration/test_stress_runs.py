@@ -1,14 +1,12 @@
 """Cut-outs pasted into photos, noise and artifacts, on a tiny real ViT."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pandas as pd
 import pytest
+from in_process import run_here
 from PIL import Image
 from scipy.special import softmax
-from tiny_vit import CLASSES, build_tiny_model
+from tiny_vit import CLASSES, UNDRAWN, build_tiny_model
 
 import evalharness
 from evalharness.audit import paste_cutout
@@ -101,13 +99,7 @@ def test_other_gates_reuse_the_table_and_exit_with_three(stressed, tiny_run, cut
     table = pd.read_parquet(result.folder / "stress.parquet")
     assert table["flip"].any()
     overrides = overrides_from(stressed_values(tiny_run, cutouts, runs_dir, gate__max_stress_flip_rate=0))
-    process = subprocess.run(
-        [sys.executable, "-m", "evalharness", "run", *overrides],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    process = run_here("run", *overrides, cwd=tmp_path)
     assert process.returncode == 3, process.stderr
     assert (result.folder / "stress.parquet").stat().st_mtime_ns == written
     worst = table[table["flip"] == 1].sort_values("delta_prob", ascending=False).iloc[0]
@@ -164,7 +156,7 @@ def test_a_planted_outlier_token_is_found_and_shown(tiny_run, tmp_path):
     positions.assign(values)
     model.save_weights(tmp_path / "planted.h5")
     result = evalharness.evaluate(
-        tiny_run.overrides(tmp_path / "runs", model__weights=str(tmp_path / "planted.h5"), report__num_pairs=2)
+        tiny_run.overrides(tmp_path / "runs", model__weights=str(tmp_path / "planted.h5"), **UNDRAWN)
     )
     norms = np.asarray(result.patch_norms, np.float32)
     assert (norms.reshape(len(norms), -1).argmax(axis=1) == 6).all()

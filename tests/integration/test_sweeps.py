@@ -11,7 +11,8 @@ import time
 import mlflow
 import numpy as np
 import pytest
-from tiny_vit import build_tiny_model
+from in_process import run_here
+from tiny_vit import UNDRAWN, build_tiny_model
 
 from evalharness.cli.launchers import (
     GB_PER_WORKER,
@@ -30,7 +31,7 @@ NUM_ROWS = 15
 
 def sweep_command(tiny_run, *settings, weights):
     """The command line of a sweep over weights, with runs in `runs` below where the command is started."""
-    values = {"limit": NUM_ROWS, "batch_size": 1, "attention__methods": ["rollout"], "report__html": False}
+    values = {"limit": NUM_ROWS, "batch_size": 1, "attention__methods": ["rollout"], **UNDRAWN}
     shared = tiny_run.overrides("runs", **values)
     del shared["model.weights"]
     swept = "model.weights=" + ",".join(f"'{path}'" for path in weights)
@@ -143,9 +144,15 @@ def test_an_engine_for_clusters_gives_the_sequential_numbers(launcher, tiny_run,
 
 SLOW_COMMAND = """\
 import sys, time
+from pathlib import Path
 import evalharness.inference.forward as forward
 call = forward.ForwardPass.__call__
-forward.ForwardPass.__call__ = lambda *batch: (time.sleep(0.3), call(*batch))[1]
+def slow(*batch):
+    # The second member alone, which is the one to be killed.
+    if list(Path("runs").glob("results/*/manifest.json")):
+        time.sleep(0.3)
+    return call(*batch)
+forward.ForwardPass.__call__ = slow
 from evalharness.cli.main import main
 sys.exit(main(sys.argv[1:]))
 """
@@ -232,18 +239,16 @@ def test_a_worker_that_dies_is_told(tiny_run, second_weights, tmp_path):
 
 
 def test_a_swept_value_that_hydra_refuses_is_one_message(tmp_path):
-    command = [sys.executable, "-m", "evalharness", "run", "-m", "model.weigths=a,b"]
-    process = run_sweep(command, tmp_path / "cwd")
+    process = run_here("run", "-m", "model.weigths=a,b", cwd=tmp_path)
     assert process.returncode == 2
     assert "Traceback" not in process.stderr
     assert process.stderr.startswith("error: config cannot be composed")
     assert "model.weigths" in process.stderr
-    assert not list((tmp_path / "cwd").iterdir())
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_unknown_launcher_is_one_message_with_the_known_ones(tmp_path):
-    command = [sys.executable, "-m", "evalharness", "run", "-m", "hydra/launcher=pbs", "model.weights=a,b"]
-    process = run_sweep(command, tmp_path / "cwd")
+    process = run_here("run", "-m", "hydra/launcher=pbs", "model.weights=a,b", cwd=tmp_path)
     assert process.returncode == 2
     assert "Traceback" not in process.stderr
     assert "expected one of basic, joblib, submitit_local, submitit_slurm, ray, got pbs" in process.stderr
@@ -256,11 +261,10 @@ def test_a_launcher_that_is_not_installed_names_its_extra():
 
 
 def test_flags_that_start_nothing(tmp_path):
-    command = [sys.executable, "-m", "evalharness", "run", "-m"]
-    process = run_sweep([*command, "--help"], tmp_path / "cwd")
+    process = run_here("run", "-m", "--help", cwd=tmp_path)
     assert process.returncode == 0, process.stderr
     assert "num_resamples" in process.stdout
-    process = run_sweep([*command, "--cfg", "job"], tmp_path / "cwd")
+    process = run_here("run", "-m", "--cfg", "job", cwd=tmp_path)
     assert process.returncode == 2
     assert "Traceback" not in process.stderr
     assert "Leave out -m" in process.stderr
