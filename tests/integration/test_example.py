@@ -31,6 +31,7 @@ def overrides(photos):
             "report.contact_sheet": [],
             "report.num_logged_images": 0,
             "report.html": False,
+            "report.num_pairs": 1,
             **{key.replace("__", "."): value for key, value in values.items()},
         }
 

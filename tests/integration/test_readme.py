@@ -21,8 +21,8 @@ FEWER = [
     "limit=25",
     "bootstrap.num_resamples=200",
     "report.contact_sheet=[noisiest]",
-    "report.num_pairs=2",
-    "report.num_logged_images=2",
+    "report.num_pairs=1",
+    "report.num_logged_images=1",
 ]
 
 

@@ -14,6 +14,7 @@ from evalharness.slugs import slug
 
 CONFIG = ReportConfig(num_pairs=3, num_logged_images=4)
 SMALL = ReportConfig(contact_sheet=("random",), num_pairs=2, num_logged_images=4)
+NO_SHEETS = ReportConfig(contact_sheet=(), num_logged_images=4)
 
 
 def draw(run, folder, config=CONFIG, **changes):
@@ -46,7 +47,7 @@ def test_every_figure_is_written(tmp_path):
 
 def test_overlays_are_photo_beside_overlay_under_keys_of_class_row_and_map(tmp_path):
     run = build_run()
-    draw(run, tmp_path, SMALL)
+    draw(run, tmp_path, NO_SHEETS)
     row_ids = select_logged(run.samples, 4, 123)
     expected = {
         f"{slug(row_id.split('/')[0])}.{slug(row_id)}.{map_id}.png": (row_id, map_id)
@@ -67,8 +68,8 @@ def test_runs_with_other_results_log_the_same_images(tmp_path):
     run, other = build_run(), build_run()
     other.samples["pred_label"] = "daisy"
     other.samples["confidence"] = 0.5
-    draw(run, tmp_path / "one", SMALL)
-    draw(other, tmp_path / "two", SMALL)
+    draw(run, tmp_path / "one", NO_SHEETS)
+    draw(other, tmp_path / "two", NO_SHEETS)
     one, two = ({path.name for path in (tmp_path / name / "overlays").iterdir()} for name in ("one", "two"))
     assert one == two
 
