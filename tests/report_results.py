@@ -11,6 +11,7 @@ from evalharness.attention.faithfulness_verdict import MEASURES, judge_maps
 from evalharness.audit import (
     CategoryRegions,
     PullEvidence,
+    Resampling,
     audit_category,
     describe_pull,
     measure_effects,
@@ -31,6 +32,7 @@ GRID = (4, 6)
 PHOTO_SIZE = (60, 90)
 HOSTILE = '{label}/{number:03d}<img src=x onerror="alert(1)">\'&amp;.jpg'
 QUADRANTS = ("relies", "looks only", "clean")
+RESAMPLING = Resampling(num_resamples=200)
 
 
 def write_report_results(folder: Path, *, num_rows=60, classes=CLASSES, row_name=HOSTILE, seed=3) -> dict:
@@ -81,7 +83,9 @@ def audit_distractors(samples, maps, seed):
         controls = logits[:, None] + generator.normal(0, 0.1, (len(rows), 4, 3))
         effects = measure_effects(logits, generator.normal(size=(len(rows), 3)), controls)
         for map_id, values in maps.items():
-            summary, scores = audit_category(map_id, np.asarray(values[rows], np.float32), regions, effects)
+            summary, scores = audit_category(
+                map_id, np.asarray(values[rows], np.float32), regions, effects, resampling=RESAMPLING
+            )
             summaries.append(summary)
             tables.append(pd.DataFrame({
                 "row_id": samples["row_id"].to_numpy()[rows], "map_id": map_id, "category": category,
@@ -90,7 +94,7 @@ def audit_distractors(samples, maps, seed):
                 "quadrant": [QUADRANTS[index % len(QUADRANTS)] for index in range(len(rows))],
             }))  # fmt: skip
         evidence.append(PullEvidence(category, rows % 3, generator.normal(0.2, 0.1, (len(rows), 3))))
-    cells = pull_matrix(evidence, CLASSES)
+    cells = pull_matrix(evidence, CLASSES, resampling=RESAMPLING)
     table = pd.concat(tables, ignore_index=True)
     return AuditFinding(tuple(summaries), cells, None, describe_pull(cells), "thresholds", table)
 
@@ -101,7 +105,7 @@ def measure(samples, maps):
     table = pd.concat([score_maps(name, row_ids, np.asarray(values, np.float32), nothing)
                        for name, values in maps.items()])  # fmt: skip
     entropy = table[table["map_id"] == "rollout"]["entropy"].to_numpy(np.float64)
-    mistakes = (predict_mistakes("entropy", entropy, ~samples["correct"].to_numpy()),)
+    mistakes = (predict_mistakes("entropy", entropy, ~samples["correct"].to_numpy(), resampling=RESAMPLING),)
     return NoiseFinding((), len(samples), 0, mistakes, {}, {}, table)
 
 
