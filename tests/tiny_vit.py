@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -43,14 +44,24 @@ class TinyRun:
 
 
 def build_tiny_model(*, num_classes=5, seed=5, **sizes):
-    """A ViT of a few thousand weights with the notebook's head, built with Keras alone."""
+    """A ViT of a few thousand weights with the notebook's head, built with Keras alone.
+
+    Equal arguments give the same object, with the weights that it had at first.
+    """
+    model, weights = _build(num_classes, seed, tuple(sizes.items()))
+    model.set_weights(weights)
+    return model
+
+
+@cache
+def _build(num_classes, seed, sizes):
     warnings.simplefilter("ignore")
     import tensorflow as tf
     import tensorflow_addons as tfa
     from vit_keras import vit
 
     tf.keras.utils.set_random_seed(seed)
-    backbone = vit.build_model(name="custom", classes=0, include_top=False, **{**TINY_SIZES, **sizes})
+    backbone = vit.build_model(name="custom", classes=0, include_top=False, **{**TINY_SIZES, **dict(sizes)})
     model = tf.keras.Sequential(
         [
             backbone,
@@ -66,7 +77,7 @@ def build_tiny_model(*, num_classes=5, seed=5, **sizes):
         if "kernel" in variable.name:
             # Spread out, so that verdicts and attention differ between images.
             variable.assign(variable * 3)
-    return model
+    return model, model.get_weights()
 
 
 def write_photos(root: Path, *, num_per_class: int, size: tuple[int, int] = (44, 36), seed: int = 0) -> pd.DataFrame:
