@@ -13,7 +13,7 @@ from evalharness import tracking
 from evalharness.config import RunConfig, TrackingConfig
 from evalharness.dataset import MAX_DRAWN_SIDE, ImageError, load_photo, place
 from evalharness.errors import ConfigError
-from evalharness.records import Extent, UInt8Array
+from evalharness.records import Extent, IntArray, UInt8Array
 from evalharness.results import StoredResult
 
 MISSING_GREY = 200
@@ -57,8 +57,12 @@ class FinishedRun:
 
     def photo_size(self, row_id: str) -> tuple[int, int]:
         """(height, width) in pixels of the photo that was evaluated."""
-        row = self.result.samples.iloc[self.result.position(row_id)]
-        return int(row["height"]), int(row["width"])
+        height, width = self._photo_sizes[self.result.position(row_id)]
+        return int(height), int(width)
+
+    @cached_property
+    def _photo_sizes(self) -> IntArray:
+        return self.result.samples[["height", "width"]].to_numpy(np.int64)
 
     def extent(self, size: tuple[int, int]) -> Extent:
         """The part of this run's input that a photo of this (height, width) spans."""
