@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from evalharness.cli.first_look import missing_files
 from evalharness.config.compose import compose_config
 from evalharness.console import console, new_table, note, warn
 from evalharness.errors import EvalHarnessError
@@ -20,6 +21,9 @@ def check(arguments: Sequence[str]) -> int:
     Prints the model's structure and, with model.probe=N, the probe.
     """
     config = compose_config(arguments)
+    # At once: what follows imports TensorFlow.
+    missing = list(missing_files(config))
+    _print_problems(missing)
     from evalharness.model import configure_tensorflow
 
     configure_tensorflow(config.seed)
@@ -33,10 +37,17 @@ def check(arguments: Sequence[str]) -> int:
         _print_model(model)
     if dataset is not None and model is not None and config.model.probe:
         _probe(config, dataset, model)
-    for problem in problems:
-        console.print(f"error: {problem}", style="red", markup=False, soft_wrap=True)
+    told = {str(problem) for problem in missing}
+    others = [problem for problem in problems if str(problem) not in told]
+    _print_problems(others)
+    problems = [*missing, *others]
     note(f"{len(problems)} problem{'s' if len(problems) != 1 else ''} found" if problems else "no problem found")
     return max((problem.exit_code for problem in problems), default=0)
+
+
+def _print_problems(problems: Sequence[EvalHarnessError]) -> None:
+    for problem in problems:
+        console.print(f"error: {problem}", style="red", markup=False, soft_wrap=True)
 
 
 def _checked_dataset(config: "RunConfig", problems: list[EvalHarnessError]) -> "Dataset | None":

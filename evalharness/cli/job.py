@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from evalharness.cli.first_look import look_first
 from evalharness.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def evaluate(composed: "DictConfig", *, number: int, overrides: tuple[str, ...] 
     config = validate_config(composed)
     if config.tracking.sweep and config.output_dir:
         config = config.model_copy(update={"output_dir": config.output_dir / str(number)})
+    look_first(config)
     from evalharness.cli.summary import print_summary
     from evalharness.evaluating.pipeline import run_evaluation
 

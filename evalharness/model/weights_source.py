@@ -33,10 +33,23 @@ def resolve_weights(weights: str, *, tracking_uri: str, cache_dir: Path, key: st
     Raises:
         WeightsError: No such file or artifact, or not a weights file.
     """
-    source_run_id = None
-    if MLFLOW_URI.match(weights):
+    source_run_id, path = None, local_path(weights, key)
+    if path is None:
         path, source_run_id = _fetch_artifact(weights, tracking_uri, cache_dir, key)
-    elif OTHER_URI.match(weights):
+        _check_file(path, key)
+    file_format = detect_format(path)
+    return WeightsSource(weights, path, _sha256(path), file_format, source_run_id)
+
+
+def local_path(weights: str, key: str) -> Path | None:
+    """The file that a path names; None for an MLflow uri.
+
+    Raises:
+        WeightsError: No such file, or an address that nothing is fetched from.
+    """
+    if MLFLOW_URI.match(weights):
+        return None
+    if OTHER_URI.match(weights):
         raise WeightsError(
             "weights are not fetched from such an address",
             expected="a path, or an MLflow uri (runs:/... or models:/...)",
@@ -44,14 +57,16 @@ def resolve_weights(weights: str, *, tracking_uri: str, cache_dir: Path, key: st
             where=key,
             fix="Download the file and name its path",
         )
-    else:
-        path = Path(weights).expanduser()
+    path = Path(weights).expanduser()
+    _check_file(path, key)
+    return path
+
+
+def _check_file(path: Path, key: str) -> None:
     if path.is_dir():
         raise _folder_error(path, key)
     if not path.is_file():
         raise WeightsError("weights file not found", expected="a .h5 or .keras file", got=path, where=key)
-    file_format = detect_format(path)
-    return WeightsSource(weights, path, _sha256(path), file_format, source_run_id)
 
 
 def _folder_error(path: Path, key: str) -> WeightsError:

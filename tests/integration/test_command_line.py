@@ -66,6 +66,48 @@ def test_run_help_lists_presets_and_keys_without_tensorflow(tmp_path):
         assert part in process.stdout
 
 
+@pytest.mark.parametrize(
+    ("values", "part"),
+    [
+        (["model.weights=none.h5", "dataset.csv=there.csv"], "weights file not found"),
+        (["model.weights=there.h5", "dataset.csv=none.csv"], "the dataset CSV is missing"),
+        (["model.weights=there.h5", "dataset.csv=there.csv", "model.reference=none.h5"], "model.reference"),
+        (["model.weights=there.h5", "dataset.csv=there.csv"], None),
+    ],
+)
+def test_a_missing_file_is_told_before_anything_that_takes_seconds_is_imported(values, part, tmp_path):
+    (tmp_path / "there.csv").write_text("path,label\na.jpg,roses\n")
+    (tmp_path / "there.h5").write_bytes(b"")
+    script = (
+        "import sys; from evalharness.cli.first_look import look_first\n"
+        "from evalharness.errors import EvalHarnessError\n"
+        "from evalharness.config.compose import compose_config\n"
+        "try: look_first(compose_config(sys.argv[1:]))\n"
+        "except EvalHarnessError as error: print(error)\n"
+        "heavy = {'tensorflow', 'mlflow', 'sklearn', 'matplotlib', 'pandas', 'scipy'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    command = [sys.executable, "-c", script, *values]
+    process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert (part or "") in process.stdout
+    assert bool(process.stdout) == (part is not None)
+
+
+def test_a_run_looks_first(tmp_path, monkeypatch):
+    from evalharness.evaluating import pipeline
+
+    monkeypatch.setattr(pipeline, "run_evaluation", lambda config: pytest.fail("it was started"))
+    process = run_here("run", "model.weights=none.h5", "dataset.csv=none.csv", cwd=tmp_path)
+    assert_one_message(process, "weights file not found", "none.h5")
+
+
+def test_check_tells_a_missing_file_once(tmp_path):
+    process = run_here("check", "model.weights=none.h5", "dataset.csv=none.csv", cwd=tmp_path)
+    assert process.returncode == 1
+    assert process.stderr.count("weights file not found") == process.stderr.count("the dataset CSV is missing") == 1
+    assert "2 problems found" in process.stderr
+
+
 def test_cfg_job_prints_the_config(tmp_path):
     process = evalharness("run", "--cfg", "job", cwd=tmp_path)
     assert process.returncode == 0
