@@ -11,6 +11,7 @@ from rich.text import Text
 
 from evalharness.config import RunConfig
 from evalharness.config.compose import compose_config, compose_section, parse_config
+from evalharness.config.plain_values import plain_text
 from evalharness.console import console
 from evalharness.errors import ConfigError
 
@@ -128,7 +129,7 @@ def _put(values: dict[str, Any], override: str) -> None:
     for section in sections:
         values = values.setdefault(section, {})
     try:
-        values[name] = yaml.safe_load(text)
+        values[name] = plain_text(key, text) or yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ConfigError("value cannot be read", got=text, where=key) from error
 

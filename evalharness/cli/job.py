@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evalharness.cli.first_look import look_first
+from evalharness.config.plain_values import quote_plain
 from evalharness.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ def overrides_first(arguments: Sequence[str]) -> list[str]:
     if unknown:
         raise ConfigError("unknown flag", got=" ".join(unknown), fix="`evalharness run --help` lists the flags")
     overrides = [*flags.overrides, *others]
-    return [*overrides, *(argument for argument in arguments if argument not in overrides)]
+    rest = [argument for argument in arguments if argument not in overrides]
+    return [*quote_plain(overrides, is_sweep=bool(flags.multirun)), *rest]
 
 
 def evaluate(composed: "DictConfig", *, number: int, overrides: tuple[str, ...] = ()) -> JobOutcome:

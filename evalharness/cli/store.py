@@ -30,7 +30,7 @@ def ui(arguments: Sequence[str]) -> int:
 
 def log(arguments: Sequence[str]) -> int:
     """Uploads a finished results folder as a new run."""
-    if not arguments or "=" in arguments[0]:
+    if not arguments or ("=" in arguments[0] and not Path(arguments[0]).is_dir()):
         raise ConfigError("no results folder given", fix="Usage: evalharness log RESULT [tracking.uri=...]")
     from evalharness import tracking
     from evalharness.results import StoredResult

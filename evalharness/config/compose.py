@@ -10,6 +10,8 @@ from pydantic import ValidationError, create_model
 
 from evalharness.config import RunConfig
 from evalharness.config.base import Frozen
+from evalharness.config.plain_values import quote_plain
+from evalharness.config.plain_values import quoted as quoted_text
 from evalharness.errors import ConfigError
 
 HINTS = {
@@ -80,7 +82,7 @@ def _compose(overrides: Sequence[str]) -> DictConfig:
 
     try:
         with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="evalharness"):
-            return compose("config", overrides=list(overrides))
+            return compose("config", overrides=quote_plain(overrides))
     except (HydraException, OmegaConfBaseException) as error:
         raise composition_error(error) from error
 
@@ -106,8 +108,7 @@ def quoted(value: object) -> str:
         return "{" + ", ".join(f"{key}: {quoted(entry)}" for key, entry in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(quoted(entry) for entry in value) + "]"
-    text = str(value).replace("\\", "\\\\") if str(value).endswith("\\") else str(value)
-    return "'" + text.replace("'", "\\'") + "'"
+    return quoted_text(str(value))
 
 
 def composition_error(error: Exception) -> ConfigError:
