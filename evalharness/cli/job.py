@@ -46,7 +46,8 @@ def start_hydra(job: Callable[["DictConfig"], None], arguments: Sequence[str]) -
     from omegaconf.errors import OmegaConfBaseException
 
     from evalharness.cli.launchers import missing_launcher
-    from evalharness.config.compose import composition_error, conf_dir
+    from evalharness.config.compose import composition_error
+    from evalharness.config.folder import conf_dir
 
     # Hydra then raises what it refuses instead of printing it and leaving.
     os.environ["HYDRA_FULL_ERROR"] = "1"

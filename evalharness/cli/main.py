@@ -27,8 +27,8 @@ examples:
   evalharness run -m model.weights=run1.h5,run2.h5 dataset.csv=testing_files.csv attention.methods=[rollout]
   evalharness check model=vit_b16 model.preprocessing=vit model.weights=run1.h5 dataset.csv=test.csv model.probe=64
 
-`evalharness run --help` lists the presets and every key. Exit codes: 0 done, 1 failed, 2 wrong usage or config,
-3 finished, but a gate did not hold.
+`evalharness COMMAND --help` tells more of each, and the keys that it reads.
+Exit codes: 0 done, 1 failed, 2 wrong usage or config, 3 finished, but a gate did not hold.
 """
 
 
@@ -102,11 +102,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code.
     """
     command, *rest = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
-    if command in ("-h", "--help", "help"):
+    if command in ("-h", "--help") or (command == "help" and not rest):
         print(HELP, end="")
         return 0
     if command == "--version":
         print(f"evalharness {__version__}")
+        return 0
+    if command == "help" and rest:
+        command, *rest = [*rest, "--help"]
+    if command in COMMANDS and {"-h", "--help"} & set(rest):
+        from evalharness.cli.help import help_text
+
+        print(help_text(command), end="")
         return 0
     if command not in COMMANDS:
         return _fail(

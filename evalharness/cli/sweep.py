@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from evalharness.cli.job import JobOutcome, evaluate, overrides_first, own_overrides, start_hydra
 from evalharness.cli.launchers import Workers, limit_threads, missing_launcher, plan_workers
 from evalharness.config import TrackingConfig
-from evalharness.config.compose import composition_error, conf_dir, quoted, validate_section
+from evalharness.config.compose import composition_error, quoted, validate_section
+from evalharness.config.folder import conf_dir
 from evalharness.console import console, warn
 from evalharness.errors import ConfigError, EvalHarnessError
 
@@ -97,7 +98,7 @@ def plan_sweep(arguments: Sequence[str], sweep_id: str) -> Sweep | None:
     from omegaconf.errors import OmegaConfBaseException
 
     flags = get_args_parser().parse_args(list(arguments))
-    if flags.help or flags.hydra_help:
+    if flags.hydra_help:
         return None
     if flags.run or flags.cfg or flags.info or flags.shell_completion:
         raise ConfigError("-m starts evaluations: it goes with no flag that does something else", fix="Leave out -m")

@@ -1,7 +1,6 @@
 """From `conf/` and overrides to a validated `RunConfig`. The only module that sees Hydra's DictConfig."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -10,6 +9,7 @@ from pydantic import ValidationError, create_model
 
 from evalharness.config import RunConfig
 from evalharness.config.base import Frozen
+from evalharness.config.folder import conf_dir
 from evalharness.config.plain_values import quote_plain
 from evalharness.config.plain_values import quoted as quoted_text
 from evalharness.errors import ConfigError
@@ -29,15 +29,6 @@ UNREADABLE = (
     "no viable alternative",
 )
 """What the messages of Hydra's grammar say where a character should have been quoted."""
-
-
-def conf_dir() -> Path:
-    """The folder of presets: the repository's `conf/`, or the copy packed into the wheel."""
-    package = Path(__file__).resolve().parent.parent
-    for folder in (package / "conf", package.parent / "conf"):
-        if (folder / "config.yaml").is_file():
-            return folder
-    raise ConfigError("presets not found", expected=f"{package / 'conf'}", fix="Reinstall evalharness")
 
 
 def compose_config(overrides: Sequence[str]) -> RunConfig:

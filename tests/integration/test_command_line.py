@@ -119,7 +119,7 @@ def test_cfg_job_prints_the_config(tmp_path):
     [
         ([], ["config is incomplete", "model.weights", "dataset.csv"]),
         (["model.weigths=x"], ["model.weigths", "spelling"]),
-        (["model.weights=a=b", "dataset.csv=x"], ["quotes"]),
+        (["model.weights=a", "dataset.csv=x", "bootstrap.confidence=0,9(5)"], ["quotes", "0,9(5)"]),
         (["model=vit_b17"], ["vit_b17"]),
         (["model.weights=x", "dataset.csv=y", "batch_size=0", "dataset.resize=stretch"], ["batch_size", "squash"]),
     ],
