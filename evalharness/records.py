@@ -101,6 +101,8 @@ class Dataset:
     """By `row_id`."""
     digest: str
     """SHA-256 over row ids, labels and image digests, in CSV order."""
+    left_out: tuple[tuple[str, Path], ...] = ()
+    """Path as written, and resolved, of every row of the CSV that is not among the samples, for whatever reason."""
     num_excluded: int = 0
     """Rows dropped by `dataset.exclude`: not wanted, so not counted as skipped."""
     num_rotated: int = 0

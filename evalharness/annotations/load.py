@@ -42,7 +42,11 @@ class Annotations:
     roles: Mapping[str, Role]
     """By category, all that the annotations have."""
     unmatched_images: tuple[str, ...]
-    """Annotated images that no row has."""
+    """Annotated images that no row of the CSV has."""
+    left_out_images: tuple[str, ...]
+    """Annotated images of rows that are not evaluated."""
+    renamed_images: Mapping[str, tuple[tuple[str, str], ...]]
+    """By what the names differ in: the name in the annotations, and the path in the CSV."""
     unmatched_rows: tuple[str, ...]
     """Row ids without annotations."""
     unknown_categories: tuple[str, ...]
@@ -84,6 +88,11 @@ class Annotations:
             (f"{len(self.full_regions):,} regions cover their whole image", self.full_regions),
         )
         found = [f"{what}: {_list(names)}." for what, names in lists if names]
+        for differs, pairs in self.renamed_images.items():
+            named = _list([f"{name} for {path}" for name, path in pairs])
+            found.append(f"{len(pairs):,} annotated images were found in spite of {differs}: {named}.")
+        if self.left_out_images:
+            found.append(f"{len(self.left_out_images):,} annotated images are of rows that are not evaluated.")
         if self.unknown_categories:
             found.append(describe_unknown(self.unknown_categories, self.roles))
         return (*found, *self.notes)
@@ -97,6 +106,7 @@ def load_annotations(
     classes: Collection[str],
     roles: Mapping[str, str] | None = None,
     annotations_format: str | None = None,
+    left_out: Sequence[tuple[str, Path]] = (),
 ) -> Annotations:
     """Reads annotations, finds the rows that they belong to, and checks them against the images.
 
@@ -107,6 +117,7 @@ def load_annotations(
         classes: Of the model.
         roles: Role by category, where it is not the default.
         annotations_format: Of `READERS`; default: what the path tells.
+        left_out: Path as written, and resolved, of the rows of the CSV that are not among the samples.
 
     Raises:
         ConfigError: A format or role that there is not.
@@ -116,7 +127,7 @@ def load_annotations(
     name, parsed = read_annotations(path, annotations_format)
     categories = dict.fromkeys(category for image in parsed.images for category, _ in image.shapes)
     assigned, unknown = assign_roles(categories, roles or {}, classes)
-    matches = match_images(parsed.images, samples)
+    matches = match_images(parsed.images, samples, left_out)
     regions, empty, full = _encode_regions(matches, images, path)
     return Annotations(
         source=path,
@@ -125,6 +136,8 @@ def load_annotations(
         regions=regions,
         roles=assigned,
         unmatched_images=matches.unmatched,
+        left_out_images=matches.left_out,
+        renamed_images=matches.renamed,
         unmatched_rows=tuple(sample.row_id for sample in samples if sample.row_id not in regions),
         unknown_categories=unknown,
         empty_regions=empty,

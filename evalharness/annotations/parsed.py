@@ -24,6 +24,8 @@ class ParsedImage:
     """(height, width) of the image in pixels, where the annotations say."""
     is_stem: bool = False
     """Whether `name` may lack the image's ending."""
+    also_named: str | None = None
+    """Another name that the annotations give the image, such as that of a VOC file beside the one in its tag."""
 
 
 @dataclass(frozen=True, slots=True)

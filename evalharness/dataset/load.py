@@ -7,11 +7,11 @@ from pathlib import Path
 
 from evalharness.config import DatasetConfig
 from evalharness.dataset.bad_rows import bad_rows_error
-from evalharness.dataset.columns import resolve_classes, resolve_layout
-from evalharness.dataset.rows import check_clean_ids, is_excluded, list_samples
+from evalharness.dataset.columns import Layout, resolve_classes, resolve_layout
+from evalharness.dataset.rows import check_clean_ids, is_excluded, join_path, list_samples
 from evalharness.dataset.scan import scan_images
 from evalharness.dataset.stratified_limit import select_stratified
-from evalharness.dataset.table import read_table
+from evalharness.dataset.table import Table, read_table
 from evalharness.errors import DatasetError
 from evalharness.records import Dataset, ImageInfo, Sample
 
@@ -70,9 +70,16 @@ def load_dataset(
         skipped=tuple(fault.row for fault in faults),
         images=scan.images,
         digest=digest_samples(samples, scan.images),
+        left_out=_left_out(table, layout, samples, root),
         num_excluded=num_excluded,
         num_rotated=sum(image.exif_orientation != 1 for image in scan.images.values()),
     )
+
+
+def _left_out(table: Table, layout: Layout, samples: Sequence[Sample], root: Path) -> tuple[tuple[str, Path], ...]:
+    lines = {sample.csv_line for sample in samples}
+    written = (join_path(row, layout) for row in table.rows if row.line not in lines)
+    return tuple((path, Path(os.path.normpath(root / path))) for path in written if path)
 
 
 def resolve_root(config: DatasetConfig) -> Path:
