@@ -1,0 +1,36 @@
+"""The files of a folder of annotations, without those that operating systems and editors leave in it."""
+
+from pathlib import Path
+
+from evalharness.errors import DatasetError
+
+SYSTEM_NAMES = frozenset(
+    {
+        ".appledouble", ".ds_store", ".fseventsd", ".git", ".idea", ".ipynb_checkpoints", ".spotlight-v100", ".trashes",
+        ".vscode", "$recycle.bin", "@eadir", "__macosx", "__pycache__", "desktop.ini", "ehthumbs.db", "icon\r",
+        "system volume information", "thumbs.db",
+    }
+)  # fmt: skip
+"""Of files and folders, in lower case."""
+SYSTEM_PREFIXES = ("._", "~$")
+
+
+def list_files(folder: Path, suffix: str | None = None) -> list[Path]:
+    """Files below a folder, sorted; those of the operating system are passed over, with all that is in such a folder.
+
+    Args:
+        folder: Searched with its subfolders.
+        suffix: Only files with this ending, in either case.
+
+    Raises:
+        DatasetError: The folder cannot be read.
+    """
+    try:
+        found = sorted(file for file in folder.rglob("*") if not _is_of_system(file.relative_to(folder)))
+        return [file for file in found if suffix in (None, file.suffix.lower()) and file.is_file()]
+    except OSError as error:
+        raise DatasetError("a folder of annotations cannot be read", got=error, where=folder) from error
+
+
+def _is_of_system(relative: Path) -> bool:
+    return any(part.lower() in SYSTEM_NAMES or part.startswith(SYSTEM_PREFIXES) for part in relative.parts)
