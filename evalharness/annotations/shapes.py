@@ -10,6 +10,8 @@ import numpy.typing as npt
 Size = tuple[int, int]
 MIN_RING_NUMBERS = 6
 BITS_PER_CHARACTER = 5
+MAX_COUNT = (1 << 32) - 1
+"""pycocotools keeps run lengths in 32 bits."""
 
 
 class ShapeError(Exception):
@@ -89,6 +91,18 @@ def count_pixels(runs: RunLengths) -> int:
     return int(coco_mask.area(_to_coco(runs)))
 
 
+def find_extent(outline: Polygons | RunLengths) -> tuple[float, float, float, float]:
+    """The left, top, right and bottom of what an outline spans."""
+    if isinstance(outline, Polygons):
+        across = [x for ring in outline.rings for x in ring[::2]]
+        down = [y for ring in outline.rings for y in ring[1::2]]
+        return min(across), min(down), max(across), max(down)
+    from pycocotools import mask as coco_mask
+
+    x, y, width, height = map(float, coco_mask.toBbox(_to_coco(outline)))
+    return x, y, x + width, y + height
+
+
 def from_counts(counts: list[int], size: Size) -> RunLengths:
     """Compresses run lengths that are given as numbers.
 
@@ -155,6 +169,8 @@ def _encode_polygons(polygons: Polygons, size: Size) -> RunLengths:
 def _check_counts(counts: list[int], size: Size) -> None:
     if any(count < 0 for count in counts):
         raise ShapeError("one of its run lengths is negative")
+    if size[0] * size[1] > MAX_COUNT:
+        raise ShapeError(f"its run lengths are for more pixels than a photo has ({_name(size)})")
     if sum(counts) != size[0] * size[1]:
         raise ShapeError(f"its run lengths add up to {sum(counts)}, not to the pixels of {_name(size)}")
 
