@@ -9,7 +9,8 @@ from evalharness.annotations.coco import read_coco
 from evalharness.annotations.parsed import Parsed
 from evalharness.annotations.png_masks import read_png_masks
 from evalharness.annotations.voc import read_voc
-from evalharness.annotations.yolo import NAME_FILES, read_yolo
+from evalharness.annotations.yolo import read_yolo
+from evalharness.annotations.yolo_names import NAME_FILES
 from evalharness.errors import ConfigError, DatasetError
 
 

@@ -1,18 +1,15 @@
 """YOLO: a text file for each image, with boxes or polygons in parts of the image's sides."""
 
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePath
 
-import yaml
+from evalharness.annotations.folders import list_files
+from evalharness.annotations.parsed import Parsed, ParsedImage, Tally, faults_error, read_text
+from evalharness.annotations.shapes import Shape
+from evalharness.annotations.yolo_lines import Line, choose_form, parse_line, read_shape
+from evalharness.annotations.yolo_names import NAME_FILES, Naming, read_naming
 
-from evalharness.annotations.parsed import Parsed, ParsedImage, faults_error, read_text
-from evalharness.annotations.shapes import Box, Polygons, Shape
-from evalharness.errors import DatasetError
-
-NAME_FILES = ("classes.txt", "data.yaml", "data.yml")
-NUM_BOX_FIELDS = 5
-MIN_POLYGON_FIELDS = 7
-MARGIN = 1e-3
-"""How far beyond the image rounding may carry a coordinate."""
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic", ".dng", ".mpo", ".pfm")
 FIX = (
     "A line is `class x_centre y_centre width height` or `class x1 y1 x2 y2 x3 y3 ...`, in parts of the image's sides."
 )
@@ -22,79 +19,72 @@ def read_yolo(path: Path) -> Parsed:
     """Reads the label files of a folder.
 
     A file belongs to the image of the same name; where its path has a folder `labels`, the image is looked for in
-    `images` in its stead, or without that folder. Category names come from `classes.txt` (one a line) or from `names`
-    in `data.yaml`, in the folder or the one above it. An empty file is an image that was looked at and has no region.
+    `images` in its stead, or without that folder. Category names come from `classes.txt` or `obj.names` (one a line) or
+    from `names` in `data.yaml`, in the folder or the one above it. An empty file is an image that was looked at and has
+    no region. Confidences and key points are not read; where a line may have key points or be a polygon, `kpt_shape`
+    in `data.yaml` tells, or what fits all lines.
 
     Args:
         path: The folder, searched with its subfolders.
 
     Raises:
-        DatasetError: No names, or lines that cannot be read; all are listed.
+        DatasetError: No names, names or lines that fit two ways, or lines that cannot be read; all are listed.
     """
-    names = _read_names(path)
-    files = [file for file in sorted(path.rglob("*.txt")) if file.name not in NAME_FILES]
-    if any("labels" in file.relative_to(path).parts for file in files):
-        # Beside the folder `labels` lie lists of the images of each split.
-        files = [file for file in files if "labels" in file.relative_to(path).parts]
-    images: list[ParsedImage] = []
+    naming = read_naming(path)
+    tally = Tally()
     faults: list[str] = []
-    for file in files:
-        relative = file.relative_to(path)
+    labels = _read_files(path, naming, tally, faults)
+    form = choose_form([line for lines in labels.values() for line in lines], naming)
+    images: list[ParsedImage] = []
+    for relative, lines in labels.items():
         shapes: list[tuple[str, Shape]] = []
-        for number, line in enumerate(read_text(file).splitlines(), start=1):
+        for line in lines:
             try:
-                if line.strip():
-                    shapes.append(_read_line(line.split(), names))
+                shapes.append((naming.find(line.index), read_shape(line, form, tally)))
             except ValueError as error:
-                faults.append(f"{relative}, line {number}: {error}")
+                faults.append(f"{line.where}: {error}")
         parts = ["images" if part == "labels" else part for part in relative.with_suffix("").parts]
         images.append(ParsedImage("/".join(parts), str(relative), tuple(shapes), is_stem=True))
     if faults:
         raise faults_error(f"{len(faults)} lines in {path} cannot be used", faults, FIX)
-    return Parsed(tuple(images))
+    return Parsed(tuple(images), tally.notes)
 
 
-def _read_line(fields: list[str], names: dict[int, str]) -> tuple[str, Shape]:
+def _read_files(path: Path, naming: Naming, tally: Tally, faults: list[str]) -> dict[PurePath, list[Line]]:
+    """Lines by file, without files that hold something else; adds to the faults."""
+    found = [file.relative_to(path) for file in list_files(path, ".txt")]
+    if any("labels" in file.parts for file in found):
+        # Beside the folder `labels` lie lists of the images of each split.
+        found = [file for file in found if "labels" in file.parts]
+    labels: dict[PurePath, list[Line]] = {}
+    for relative in found:
+        if relative.name in NAME_FILES or relative.name in naming.list_files:
+            continue
+        texts = read_text(path / relative).splitlines()
+        content = [text for text in texts if text.strip()]
+        if content and all(text.strip().lower().endswith(IMAGE_SUFFIXES) for text in content):
+            tally.add("file", "passed over: a list of images", str(relative))
+        elif content and not any(_is_of_numbers(text.split()) for text in content):
+            tally.add("file", "passed over: no line is a class and numbers", str(relative))
+        else:
+            labels[relative] = _parse_lines(texts, str(relative), faults)
+    return labels
+
+
+def _parse_lines(texts: Sequence[str], relative: str, faults: list[str]) -> list[Line]:
+    lines = []
+    for number, text in enumerate(texts, start=1):
+        if text.strip():
+            try:
+                lines.append(parse_line(text, relative, number))
+            except ValueError as error:
+                faults.append(f"{relative}, line {number}: {error}")
+    return lines
+
+
+def _is_of_numbers(fields: Sequence[str]) -> bool:
+    """Whether a line looks like one of a label file, right or wrong: numbers, behind a class of any kind."""
     try:
-        index, *numbers = int(fields[0]), *(float(field) for field in fields[1:])
+        return bool([float(field) for field in (fields[1:] or fields)])
     except ValueError:
-        raise ValueError(f"not a class and numbers: {' '.join(fields)[:60]!r}") from None
-    if index not in names:
-        raise ValueError(f"class {index} has no name ({len(names)} are named)")
-    if not all(-MARGIN <= number <= 1 + MARGIN for number in numbers):
-        raise ValueError("a coordinate is not between 0 and 1")
-    if len(fields) == NUM_BOX_FIELDS:
-        x_centre, y_centre, width, height = numbers
-        return names[index], Box(x_centre - width / 2, y_centre - height / 2, width, height, is_relative=True)
-    if len(fields) >= MIN_POLYGON_FIELDS and len(numbers) % 2 == 0:
-        return names[index], Polygons((tuple(numbers),), is_relative=True)
-    raise ValueError(f"it has {len(fields)} fields, neither a box nor a polygon")
-
-
-def _read_names(path: Path) -> dict[int, str]:
-    for folder in (path, path.absolute().parent):
-        for file in (folder / name for name in NAME_FILES):
-            if file.is_file():
-                return _parse_names(file)
-    raise DatasetError(
-        "YOLO annotations have no category names",
-        expected=f"{' or '.join(NAME_FILES[:2])} in the folder or the one above it",
-        where=path,
-    )
-
-
-def _parse_names(file: Path) -> dict[int, str]:
-    text = read_text(file)
-    if file.suffix == ".txt":
-        return dict(enumerate(line.strip() for line in text.strip().splitlines()))
-    try:
-        content = yaml.safe_load(text)
-    # A date that there is not is a ValueError.
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise DatasetError("category names cannot be read", got=" ".join(str(error).split()), where=file) from error
-    names = content.get("names") if isinstance(content, dict) else None
-    if isinstance(names, list):
-        return {index: str(name) for index, name in enumerate(names)}
-    if isinstance(names, dict) and all(type(index) is int for index in names):
-        return {index: str(name) for index, name in names.items()}
-    raise DatasetError("category names cannot be read", expected="`names`, a list or numbered", got=names, where=file)
+        return False

@@ -266,7 +266,7 @@ def test_voc_files_have_a_size_limit(tmp_path, monkeypatch):
     ("line", "reason"),
     [
         ("1 0.5 0.5 0.1", "it has 4 fields"),
-        ("1 0.5 0.5 0.1 0.1 0.9", "it has 6 fields"),
+        ("1 0.5 0.5 0.1 0.1 7", "it has 6 fields"),
         ("7 0.5 0.5 0.1 0.1", "class 7 has no name (2 are named)"),
         ("1 50 50 10 10", "a coordinate is not between 0 and 1"),
         ("dog 0.5 0.5 0.1 0.1", "not a class and numbers"),
@@ -284,10 +284,11 @@ def test_yolo_names(tmp_path):
     assert read(folder).images[0].shapes[0][0] == "dog"
     (folder / "data.yaml").write_text("names: {0: cat, 1: wolf}\n")
     assert read(folder).images[0].shapes[0][0] == "wolf"
+    (folder / "data.yaml").unlink()
     (folder / "classes.txt").write_text("cat\nfox\n")
     assert read(folder / "labels", "yolo").images[0].shapes[0][0] == "fox"
     (folder / "classes.txt").unlink()
-    for text in ("names: 3", "names: [", "- a", "names: [2024-99-99]", "[" * 5000):
+    for text in ("names: 3", "names: [", "- a", "[" * 5000):
         (folder / "data.yaml").write_text(text)
         with pytest.raises(DatasetError, match="category names cannot be read"):
             read(folder)
