@@ -4,6 +4,13 @@ from pathlib import Path
 
 from evalharness.errors import DatasetError
 
+IMAGE_SUFFIXES = frozenset(
+    {
+        ".avif", ".bmp", ".dng", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".mpo", ".pfm",
+        ".png", ".ppm", ".tif", ".tiff", ".webp",
+    }
+)  # fmt: skip
+"""Endings of photos, in lower case; anything else behind a dot is part of the name, as in `scan.2021.0000`."""
 SYSTEM_NAMES = frozenset(
     {
         ".appledouble", ".ds_store", ".fseventsd", ".git", ".idea", ".ipynb_checkpoints", ".spotlight-v100", ".trashes",

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 
-from evalharness.annotations.folders import list_files
+from evalharness.annotations.folders import IMAGE_SUFFIXES, list_files
 from evalharness.annotations.parsed import Parsed, ParsedImage, Tally, faults_error, read_text
 from evalharness.annotations.shapes import Shape
 from evalharness.annotations.yolo_lines import Line, choose_form, parse_line, read_shape
 from evalharness.annotations.yolo_names import NAME_FILES, Naming, read_naming
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic", ".dng", ".mpo", ".pfm")
 FIX = (
     "A line is `class x_centre y_centre width height` or `class x1 y1 x2 y2 x3 y3 ...`, in parts of the image's sides."
 )
@@ -62,7 +61,7 @@ def _read_files(path: Path, naming: Naming, tally: Tally, faults: list[str]) -> 
             continue
         texts = read_text(path / relative).splitlines()
         content = [text for text in texts if text.strip()]
-        if content and all(text.strip().lower().endswith(IMAGE_SUFFIXES) for text in content):
+        if content and all(PurePath(text.strip()).suffix.lower() in IMAGE_SUFFIXES for text in content):
             tally.add("file", "passed over: a list of images", str(relative))
         elif content and not any(_is_of_numbers(text.split()) for text in content):
             tally.add("file", "passed over: no line is a class and numbers", str(relative))
