@@ -14,13 +14,18 @@ class RecordError(csv.Error):
         """Where the record starts."""
 
 
-def read_records(text: str) -> Iterator[tuple[int, list[str]]]:
+def read_records(text: str, separator: str = ",", *, skip_spaces: bool = False) -> Iterator[tuple[int, list[str]]]:
     """Yields the first line and the cells of each record that is not a blank line.
+
+    Args:
+        text: Of the file.
+        separator: Between cells.
+        skip_spaces: Whether spaces may stand between a separator and a quotation mark.
 
     Raises:
         RecordError: A record cannot be read.
     """
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=skip_spaces, strict=True)
     line = 1
     try:
         for cells in reader:

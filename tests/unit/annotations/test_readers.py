@@ -151,13 +151,6 @@ def test_csv_that_cannot_be_taken_apart_tells_the_line(content, tmp_path):
         read(path)
 
 
-def test_csv_with_other_delimiters_is_told(tmp_path):
-    path = write_csv(tmp_path)
-    path.write_text(path.read_text().replace(",", ";"))
-    with pytest.raises(DatasetError, match="The header is a single cell: separate the cells by commas"):
-        read(path)
-
-
 def test_csv_without_a_column(tmp_path):
     with pytest.raises(DatasetError, match=r"expected the columns path,category.*without height"):
         read(write_csv(tmp_path, [], ("path", "category", "x", "y", "width", "h")))
