@@ -6,6 +6,8 @@ from pathlib import Path
 
 from evalharness.annotations.boxes_csv import read_boxes_csv
 from evalharness.annotations.coco import read_coco
+from evalharness.annotations.folders import list_files
+from evalharness.annotations.mask_labels import is_label_file
 from evalharness.annotations.parsed import Parsed
 from evalharness.annotations.png_masks import read_png_masks
 from evalharness.annotations.voc import read_voc
@@ -29,7 +31,12 @@ class Reader:
 READERS: Mapping[str, Reader] = {
     "coco": Reader(read_coco, ".json", is_folder=False, description="COCO JSON: boxes, polygons, run lengths"),
     "csv": Reader(read_boxes_csv, ".csv", is_folder=False, description="CSV: path,category,x,y,width,height"),
-    "png": Reader(read_png_masks, ".png", is_folder=True, description="PNG masks: <category>/<image>.png"),
+    "png": Reader(
+        read_png_masks,
+        ".png",
+        is_folder=True,
+        description="PNG masks: <category>/<image>.png, or masks and labelmap.txt",
+    ),
     "voc": Reader(read_voc, ".xml", is_folder=True, description="Pascal VOC XML: boxes"),
     "yolo": Reader(read_yolo, ".txt", is_folder=True, description="YOLO text: boxes or polygons, and classes.txt"),
 }
@@ -76,8 +83,9 @@ def detect_format(path: Path) -> str:
         suffixes = {path.suffix.lower()}
         found = [name for name, reader in READERS.items() if reader.suffix in suffixes and _takes_file(reader)]
     else:
-        # Lists of names say nothing about the format of what lies beside them.
-        suffixes = {file.suffix.lower() for file in path.rglob("*") if file.is_file() and file.name not in NAME_FILES}
+        files = [file.relative_to(path) for file in list_files(path)]
+        # Lists of names and of images say nothing about the format of what lies beside them.
+        suffixes = {file.suffix.lower() for file in files if file.name not in NAME_FILES and not is_label_file(file)}
         found = [name for name, reader in READERS.items() if reader.suffix in suffixes and reader.is_folder]
     if len(found) == 1:
         return found[0]
