@@ -3,7 +3,7 @@
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from evalharness.errors import ResultsError
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 SAMPLES = "samples.parquet"
+MAX_NAMED_CLASSES = 10
 REWRITE = "Delete that file and repeat the evaluation: finished rows are kept"
 
 
@@ -83,6 +84,41 @@ def stage_sentences(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
         first = findings["trust"][0]
         told.insert(bool(findings["regions"]), (f"Map {first['map_id']}", f"{first['verdict']}."))
     return [(title, text) for title, text in told if text]
+
+
+def describe_averages(manifest: Mapping[str, Any]) -> str:
+    """Over which classes averages run, and what the others do to the numbers; empty where every class has rows.
+
+    Args:
+        manifest: Of an evaluation.
+    """
+    classes, averaged = manifest["classes"], manifest.get("averaged_classes")
+    # An evaluation that was written before averages left out what does not occur.
+    if averaged is None:
+        return ""
+    with_rows, sentences = manifest["classes_with_rows"], []
+    if absent := [name for name in classes if name not in averaged]:
+        verb = "does" if len(absent) == 1 else "do"
+        sentences.append(
+            f"Averages over {len(averaged)} of {len(classes)} classes: {name_classes(absent)} {verb} not occur."
+        )
+    if without := [name for name in averaged if name not in with_rows]:
+        sentences.append(
+            f"Among the verdicts but not among the labels: {name_classes(without)}; zero in macro precision, "
+            "recall and F1, left out of balanced accuracy and ROC AUC."
+        )
+    if len(with_rows) == 1:
+        sentences.append(
+            f"All rows are of one class, {with_rows[0]}: ROC AUC is undefined, and the Matthews correlation (mcc) is 0 "
+            "by convention."
+        )
+    return " ".join(sentences)
+
+
+def name_classes(names: Sequence[str]) -> str:
+    """The names with commas, the first ten of many."""
+    more = f" and {len(names) - MAX_NAMED_CLASSES} more" if len(names) > MAX_NAMED_CLASSES else ""
+    return ", ".join(names[:MAX_NAMED_CLASSES]) + more
 
 
 def read_json(path: Path, *, fix: str = REWRITE) -> dict[str, Any]:

@@ -258,3 +258,13 @@ class Evaluation:
     """Counts, true classes in rows, shape (C, C), in the order of the model's classes."""
     calibration_bins: tuple[tuple[float, float, int], ...]
     """Mean confidence, accuracy and count of each confidence bin; NaN for an empty bin."""
+
+    @property
+    def averaged_classes(self) -> tuple[str, ...]:
+        """Names of the classes that averages over classes run over: those that occur among labels or verdicts."""
+        return tuple(row.class_name for row in self.per_class if row.support or row.num_predicted)
+
+    @property
+    def classes_with_rows(self) -> tuple[str, ...]:
+        """Names of the classes that occur among the labels."""
+        return tuple(row.class_name for row in self.per_class if row.support)

@@ -9,6 +9,7 @@ from rich.text import Text
 from evalharness.cli.store import ui_command
 from evalharness.config import TrackingConfig
 from evalharness.console import console, new_table
+from evalharness.manifest import describe_averages
 
 if TYPE_CHECKING:
     from evalharness.evaluating.pipeline import LoggedRun
@@ -33,6 +34,8 @@ def print_summary(logged: "LoggedRun") -> None:
             interval = "undefined" if low is None or high is None else f"{low:.4f} to {high:.4f}"
             table.add_row(name, f"{metrics[name]:.4f}", interval)
     console.print(table)
+    if averages := describe_averages(manifest):
+        console.print(averages, soft_wrap=True, markup=False)
     _print_findings(manifest["findings"])
     speed = metrics.get("throughput/images_per_s")
     page, config = logged.result.folder / "report.html", manifest["config"]

@@ -71,7 +71,10 @@ def examine(runs: Sequence[RunToCompare], config: CompareConfig) -> ComparisonFi
         audits=changes,
         pull=pull,
         verdicts=tuple(comparison.describe_pair(pair, len(pairs)) for pair in pairs),
-        remarks=_remarks(alignment, changes, similarities, unlike_audits, reference.name),
+        remarks=(
+            *comparison.describe_averages(predictions, reference.compared.classes),
+            *_remarks(alignment, changes, similarities, unlike_audits, reference.name),
+        ),
         resampling=resampling,
         config=config,
     )
@@ -83,7 +86,7 @@ def _predictions(runs: Sequence[RunToCompare], alignment: comparison.Alignment) 
     for run, positions in zip(runs, alignment.positions, strict=True):
         labels = np.array([classes.index(run.compared.labels[position]) for position in positions])
         found[run.name] = Predictions(labels, comparison.align_probs(run.compared, positions, classes))
-    return found
+    return comparison.average_alike(found)
 
 
 def _compare_maps(

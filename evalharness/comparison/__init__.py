@@ -10,8 +10,20 @@ from evalharness.comparison.alignment import (
 )
 from evalharness.comparison.audits import CategoryChange, compare_audits
 from evalharness.comparison.maps import MapSimilarity, coarser_grid, compare_maps, to_grid, why_same
-from evalharness.comparison.pairs import ClassChange, Difference, PairedRun, compare_predictions, flips
-from evalharness.comparison.sentences import describe_category_change, describe_maps, describe_pair
+from evalharness.comparison.pairs import (
+    ClassChange,
+    Difference,
+    PairedRun,
+    average_alike,
+    compare_predictions,
+    flips,
+)
+from evalharness.comparison.sentences import (
+    describe_averages,
+    describe_category_change,
+    describe_maps,
+    describe_pair,
+)
 
 __all__ = [
     "Alignment",
@@ -24,10 +36,12 @@ __all__ = [
     "SettingDifference",
     "align_probs",
     "align_runs",
+    "average_alike",
     "coarser_grid",
     "compare_audits",
     "compare_maps",
     "compare_predictions",
+    "describe_averages",
     "describe_category_change",
     "describe_maps",
     "describe_pair",

@@ -95,7 +95,7 @@ def compare_predictions(
     the difference in accuracy excludes zero too: the interval knows of groups, the test does not.
 
     Args:
-        predictions: By run name, the reference first; the same rows and columns in all.
+        predictions: By run name, the reference first; the same rows, columns and averaged classes in all.
         class_names: Of the columns.
         groups: The group of each row.
         resampling: How to draw.
@@ -137,6 +137,18 @@ def compare_predictions(
             )
         )
     return tuple(_judge(pair, 1 - resampling.confidence) for pair in pairs)
+
+
+def average_alike(predictions: Mapping[str, Predictions]) -> dict[str, Predictions]:
+    """Lets averages over classes run over the same ones in all runs: those among the labels or in any run's verdicts.
+
+    A class that only one run predicts would otherwise add a zero to its average and be in no other.
+
+    Args:
+        predictions: By run name, of the same rows and columns.
+    """
+    averaged = np.unique(np.concatenate([run.occurring for run in predictions.values()]))
+    return {name: replace(run, averaged=averaged) for name, run in predictions.items()}
 
 
 def flips(reference: Predictions, run: Predictions) -> tuple[IntArray, IntArray]:

@@ -1,11 +1,13 @@
 """What a comparison says, in plain words."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from evalharness.comparison.audits import CategoryChange
 from evalharness.comparison.maps import MapSimilarity
 from evalharness.comparison.pairs import Difference, PairedRun
+from evalharness.manifest import name_classes
+from evalharness.metrics.predictions import Predictions
 
 ENOUGH = 1.0
 """A number of images as large as this part of those at hand would already have told."""
@@ -24,6 +26,23 @@ def describe_pair(pair: PairedRun, num_compared: int) -> str:
     if pair.outcome == "cannot tell":
         return f"Cannot tell {pair.name} from {pair.reference}: {numbers}. {_how_many(pair)}"
     return f"{pair.name} is {pair.outcome} than {pair.reference}: {numbers}."
+
+
+def describe_averages(predictions: Mapping[str, Predictions], class_names: Sequence[str]) -> list[str]:
+    """Over which classes the averages of all runs run; nothing to say where these are all classes.
+
+    Args:
+        predictions: By run name, averaged over the same classes.
+        class_names: Of the columns.
+    """
+    runs = list(predictions.values())
+    averaged = {class_names[index] for index in runs[0].averaged_classes}
+    if len(averaged) == len(class_names):
+        return []
+    absent = [name for name in class_names if name not in averaged]
+    counted = f"Averages of all runs are over the same {len(averaged)} of {len(class_names)} classes"
+    verb = "does" if len(absent) == 1 else "do"
+    return [f"{counted}: {name_classes(absent)} {verb} not occur among the labels or in any run's verdicts."]
 
 
 def describe_category_change(change: CategoryChange, reference: str) -> str | None:

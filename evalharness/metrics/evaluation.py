@@ -27,7 +27,7 @@ def evaluate_predictions(
     Args:
         labels: Class index of each row, shape (N,).
         probs: Probabilities, shape (N, C); the predicted class is the first of the highest.
-        class_names: C names, in the order of the columns of `probs`; not all need occur in the labels.
+        class_names: C names, in the order of the columns of `probs`; not all need occur.
         groups: The group of each row, drawn together by the bootstrap; None if each row is drawn on its own.
         num_resamples: Of the bootstrap.
         confidence: Coverage of the intervals, between 0 and 1.

@@ -18,6 +18,8 @@ class Predictions:
     """Class index of each row, shape (N,)."""
     probs: FloatArray
     """Shape (N, C), float64; rows sum to 1."""
+    averaged: IntArray | None = None
+    """Class indices that averages over classes run over, rising; None: those that occur in these rows."""
 
     def __post_init__(self) -> None:
         if self.probs.ndim != 2 or self.labels.shape != self.probs.shape[:1] or len(self.labels) == 0:
@@ -26,6 +28,8 @@ class Predictions:
             raise ValueError(f"labels must be class indices below {self.num_classes}")
         if not np.isfinite(self.probs).all():
             raise ValueError("probs must be finite")
+        if self.averaged is not None and np.setdiff1d(self.occurring, self.averaged).size:
+            raise ValueError("averages must run over all classes that occur")
 
     @property
     def num_classes(self) -> int:
@@ -37,6 +41,16 @@ class Predictions:
         """Class index of the highest probability, the first in a tie, shape (N,)."""
         pred_labels: IntArray = self.probs.argmax(axis=1)
         return pred_labels
+
+    @cached_property
+    def occurring(self) -> IntArray:
+        """Indices of the classes that some row has, or is taken for, rising."""
+        return np.union1d(self.labels, self.pred_labels)
+
+    @property
+    def averaged_classes(self) -> IntArray:
+        """Indices of the classes that averages run over; the same in every resample."""
+        return self.occurring if self.averaged is None else self.averaged
 
     @cached_property
     def is_correct(self) -> FloatArray:

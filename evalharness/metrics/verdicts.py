@@ -1,8 +1,11 @@
 """Metrics of the predicted class. Each has its value, and its values over many resamples at once.
 
-Where a class does not occur, they differ, and follow scikit-learn: macro averages run over all classes that the model
-knows, and a class that is never predicted, or has no row, adds a zero; balanced accuracy averages over the classes that
-occur in the rows.
+Not every class that the model knows need occur. Macro averages run over the classes that occur among the labels or the
+verdicts of the evaluated rows, and over the same in every resample, so that a resample is no average of something else.
+What is 0/0 for one of them (the precision of a class that is never predicted, the recall of one without a row, there or
+in a resample) counts as zero, as scikit-learn's `zero_division=0` has it. Balanced accuracy does the same over the
+classes that have rows, so that it is macro recall, interval and all, where no other class is predicted. The Matthews
+correlation is zero by convention where labels or verdicts are all of one class.
 """
 
 from collections.abc import Callable
@@ -38,9 +41,9 @@ def balanced_accuracy(predictions: Predictions) -> float:
 
 
 def resampled_balanced_accuracy(resamples: Resamples) -> FloatArray:
-    """`balanced_accuracy` of each resample, over the classes that occur in it, shape (R,)."""
+    """`balanced_accuracy` of each resample, over the classes that have rows in the whole, shape (R,)."""
     recalls = _ratio(resamples.num_correct, resamples.support)
-    balanced: FloatArray = recalls.sum(axis=1) / np.count_nonzero(resamples.support, axis=1)
+    balanced: FloatArray = recalls[:, np.unique(resamples.predictions.labels)].mean(axis=1)
     return balanced
 
 
@@ -62,33 +65,33 @@ def resampled_top2_accuracy(resamples: Resamples) -> FloatArray:
 
 
 def macro_precision(predictions: Predictions) -> float:
-    """Mean over all classes of the share of rows predicted as the class that are of it, 0 to 1."""
+    """Mean over the occurring classes of the share of rows predicted as the class that are of it, 0 to 1."""
     return _macro(precision_score, predictions)
 
 
 def resampled_macro_precision(resamples: Resamples) -> FloatArray:
     """`macro_precision` of each resample, shape (R,)."""
-    return _mean(_ratio(resamples.num_correct, resamples.num_predicted))
+    return _mean(_ratio(resamples.num_correct, resamples.num_predicted), resamples)
 
 
 def macro_recall(predictions: Predictions) -> float:
-    """Mean over all classes of the share of the class's rows that are predicted as it, 0 to 1."""
+    """Mean over the occurring classes of the share of the class's rows that are predicted as it, 0 to 1."""
     return _macro(recall_score, predictions)
 
 
 def resampled_macro_recall(resamples: Resamples) -> FloatArray:
     """`macro_recall` of each resample, shape (R,)."""
-    return _mean(_ratio(resamples.num_correct, resamples.support))
+    return _mean(_ratio(resamples.num_correct, resamples.support), resamples)
 
 
 def macro_f1(predictions: Predictions) -> float:
-    """Mean over all classes of the harmonic mean of precision and recall, 0 to 1."""
+    """Mean over the occurring classes of the harmonic mean of precision and recall, 0 to 1."""
     return _macro(f1_score, predictions)
 
 
 def resampled_macro_f1(resamples: Resamples) -> FloatArray:
     """`macro_f1` of each resample, shape (R,)."""
-    return _mean(_ratio(2 * resamples.num_correct, resamples.support + resamples.num_predicted))
+    return _mean(_ratio(2 * resamples.num_correct, resamples.support + resamples.num_predicted), resamples)
 
 
 def mcc(predictions: Predictions) -> float:
@@ -107,13 +110,13 @@ def resampled_mcc(resamples: Resamples) -> FloatArray:
 
 
 def _macro(score: Callable[..., float], predictions: Predictions) -> float:
-    all_classes = np.arange(predictions.num_classes)
     labels, pred_labels = predictions.labels, predictions.pred_labels
-    return float(score(labels, pred_labels, labels=all_classes, average="macro", zero_division=0))
+    return float(score(labels, pred_labels, labels=predictions.averaged_classes, average="macro", zero_division=0))
 
 
-def _mean(by_class: FloatArray) -> FloatArray:
-    mean: FloatArray = by_class.mean(axis=1)
+def _mean(by_class: FloatArray, resamples: Resamples) -> FloatArray:
+    """Over the classes that averages run over: not those of each resample, but those of all rows."""
+    mean: FloatArray = by_class[:, resamples.predictions.averaged_classes].mean(axis=1)
     return mean
 
 

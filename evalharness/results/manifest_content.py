@@ -89,6 +89,8 @@ def build_manifest(
         "config": config.model_dump(mode="json"),
         "request": request,
         "classes": list(recipe["model"]["classes"]),
+        "averaged_classes": list(evaluation.averaged_classes),
+        "classes_with_rows": list(evaluation.classes_with_rows),
         "num_rows": len(kept.evaluated) + len(kept.skipped),
         "num_evaluated": len(kept.evaluated),
         "num_skipped": len(kept.skipped),

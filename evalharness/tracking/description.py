@@ -3,7 +3,7 @@
 from fnmatch import fnmatchcase
 from urllib.parse import quote
 
-from evalharness.manifest import stage_sentences
+from evalharness.manifest import describe_averages, stage_sentences
 from evalharness.tracking.finished_evaluation import FinishedEvaluation
 from evalharness.tracking.run_fields import WITH_INTERVAL
 
@@ -22,6 +22,8 @@ def describe(evaluation: FinishedEvaluation, run_id: str) -> str:
     """The three numbers that matter with their intervals, all numbers in a table, and where to look."""
     manifest = evaluation.manifest
     lines = [f"{_headline(evaluation)}.", "", _counted(evaluation), ""]
+    if averages := describe_averages(manifest):
+        lines += [f"{escaped(averages)}\n"]
     lines += [f"> **Warning:** {escaped(' '.join(warning.split()))}\n" for warning in manifest["warnings"]]
     lines += [f"{sentence}\n" for sentence in _findings(evaluation)]
     percent = f"{100 * evaluation.config['bootstrap']['confidence']:g} % interval"

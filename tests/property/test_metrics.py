@@ -36,6 +36,27 @@ def has(metric, given_predictions):
     return given_predictions.num_classes >= metric.min_num_classes
 
 
+def averages_over_the_classes_of_the_whole(given_predictions, rows):
+    """Class after class: counts of the rows, 0/0 being zero."""
+    labels, verdicts = given_predictions.labels.tolist(), given_predictions.probs.argmax(axis=1).tolist()
+    pairs = [(labels[row], verdicts[row]) for row in rows]
+    precisions, recalls, f1s, recalls_of_real = [], [], [], []
+    for index in sorted({*labels, *verdicts}):
+        hits = sum(label == verdict == index for label, verdict in pairs)
+        support = sum(label == index for label, _ in pairs)
+        num_predicted = sum(verdict == index for _, verdict in pairs)
+        precisions.append(hits / num_predicted if num_predicted else 0)
+        recalls.append(hits / support if support else 0)
+        f1s.append(2 * hits / (support + num_predicted) if support + num_predicted else 0)
+        recalls_of_real += recalls[-1:] if index in labels else []
+    return {
+        "macro_precision": np.mean(precisions),
+        "macro_recall": np.mean(recalls),
+        "macro_f1": np.mean(f1s),
+        "balanced_accuracy": np.mean(recalls_of_real),
+    }
+
+
 def same(first, second):
     np.testing.assert_allclose([first[name] for name in second], list(second.values()), atol=1e-9, equal_nan=True)
 
@@ -55,7 +76,10 @@ def test_resampled_metric_is_the_value_of_the_resampled_rows(given_predictions, 
         rows = np.repeat(np.arange(num_rows), row)
         same(
             {name: values[number] for name, values in resampled.items()},
-            values_of(Predictions(given_predictions.labels[rows], given_predictions.probs[rows])),
+            {
+                **values_of(Predictions(given_predictions.labels[rows], given_predictions.probs[rows])),
+                **averages_over_the_classes_of_the_whole(given_predictions, rows),
+            },
         )
 
 

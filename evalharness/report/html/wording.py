@@ -6,16 +6,25 @@ from typing import Any
 
 import numpy as np
 
+from evalharness.manifest import describe_averages
 from evalharness.report.html.run_contents import RunContents
 
 UNDEFINED = "—"
 METRICS = {
     "accuracy": ("Accuracy", "part of all images named right", True),
-    "balanced_accuracy": ("Balanced accuracy", "mean over classes of the part named right", True),
+    "balanced_accuracy": ("Balanced accuracy", "mean over the classes that have images of the part named right", True),
     "top2_accuracy": ("Top-2 accuracy", "part whose true class is among the two most probable", True),
-    "macro_precision": ("Precision, mean", "of the answers “class c”, the part that is right; mean over classes", True),
-    "macro_recall": ("Recall, mean", "of the images of class c, the part that is found; mean over classes", True),
-    "macro_f1": ("F1, mean", "precision and recall in one number; mean over classes", True),
+    "macro_precision": (
+        "Precision, mean",
+        "of the answers “class c”, the part that is right; mean over the classes that occur",
+        True,
+    ),
+    "macro_recall": (
+        "Recall, mean",
+        "of the images of class c, the part that is found; mean over the classes that occur",
+        True,
+    ),
+    "macro_f1": ("F1, mean", "precision and recall in one number; mean over the classes that occur", True),
     "mcc": ("Matthews correlation", "1 perfect, 0 no better than guessing", True),
     "log_loss": ("Log loss", "0 perfect; punishes confident mistakes", False),
     "brier": ("Brier score", "0 perfect, 2 worst: squared error of the probabilities", False),
@@ -94,6 +103,8 @@ def explain(run: RunContents) -> list[str]:
             f"With other images of the same kind it would be between {percent(low, 1)} and {percent(high, 1)} "
             f"({confidence} interval): differences smaller than that may be chance."
         )
+    if averages := describe_averages(manifest):
+        sentences.append(averages)
     sentences += _weakest(run)
     sentences += _confidence(run, accuracy)
     if manifest["num_skipped"]:

@@ -6,19 +6,24 @@ import numpy as np
 from sklearn import metrics as scikit
 
 
-def oracle(name, labels, probs):
-    """The metric of that name on plain rows."""
+def oracle(name, labels, probs, rows=slice(None)):
+    """The metric of that name on some of the rows; averages run over the classes that occur in all of them."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return ORACLES[name](labels, probs)
+        if name in AVERAGES:
+            score, occurring = AVERAGES[name]
+            verdicts = probs.argmax(axis=1)
+            classes = occurring(labels, verdicts)
+            return score(labels[rows], verdicts[rows], labels=classes, average="macro", zero_division=0)
+        return ORACLES[name](labels[rows], probs[rows])
 
 
-def _macro(score):
-    def value(labels, probs):
-        all_classes = range(probs.shape[1])
-        return score(labels, probs.argmax(axis=1), labels=all_classes, average="macro", zero_division=0)
-
-    return value
+AVERAGES = {
+    "balanced_accuracy": (scikit.recall_score, lambda labels, verdicts: np.unique(labels)),
+    "macro_precision": (scikit.precision_score, np.union1d),
+    "macro_recall": (scikit.recall_score, np.union1d),
+    "macro_f1": (scikit.f1_score, np.union1d),
+}
 
 
 def _top2(labels, probs):
@@ -45,11 +50,7 @@ def _roc_auc(labels, probs):
 
 ORACLES = {
     "accuracy": lambda labels, probs: scikit.accuracy_score(labels, probs.argmax(axis=1)),
-    "balanced_accuracy": lambda labels, probs: scikit.balanced_accuracy_score(labels, probs.argmax(axis=1)),
     "top2_accuracy": _top2,
-    "macro_precision": _macro(scikit.precision_score),
-    "macro_recall": _macro(scikit.recall_score),
-    "macro_f1": _macro(scikit.f1_score),
     "mcc": lambda labels, probs: scikit.matthews_corrcoef(labels, probs.argmax(axis=1)),
     "log_loss": lambda labels, probs: scikit.log_loss(labels, probs, labels=range(probs.shape[1])),
     "brier": lambda labels, probs: scikit.brier_score_loss(

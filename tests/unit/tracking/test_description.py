@@ -76,3 +76,11 @@ def test_an_evaluation_from_before_stages_told_their_own_is_told_too(results):
         "**Map grad\\_attention:** believe it: beats random\\.",
         "**Stress test:** No shortcut was found\\.",
     ]
+
+
+def test_classes_that_do_not_occur_are_told_under_the_numbers(results):
+    folder = results(classes=("daisy", "roses"))
+    evaluation = FinishedEvaluation.read(folder)
+    assert "Averages over" not in describe(evaluation, "id")
+    evaluation.manifest["classes"].append("tu*lips")
+    assert "Averages over 2 of 3 classes: tu\\*lips does not occur\\." in describe(evaluation, "id")
