@@ -141,14 +141,24 @@ def rank_cells(cells: Sequence[PullCell]) -> tuple[PullCell, ...]:
     return tuple(sorted(significant, key=lambda cell: -cell.pull.value))
 
 
+def name_shortcut(cells: Sequence[PullCell], min_pull: float = 0.0) -> PullCell | None:
+    """The strongest significant cell whose whole interval lies above the least pull; None if there is none.
+
+    Being significant only says that the pull is not zero: with enough images any trace is. The interval says whether it
+    is large.
+    """
+    return next((cell for cell in rank_cells(cells) if cell.pull.ci_low > min_pull), None)
+
+
 def measure_lead(
     cells: Sequence[PullCell],
     evidence: Sequence[PullEvidence],
     class_names: Sequence[str],
     *,
+    min_pull: float = 0.0,
     resampling: Resampling = DEFAULT_RESAMPLING,
 ) -> PullLead | None:
-    """The lead of the strongest significant cell over the strongest tested cell of any other category.
+    """The lead of the shortcut, or else the strongest significant cell, over the strongest cell of any other category.
 
     The two cells rest on different images, so each is resampled on its own, from seeds that differ; images that hold
     both categories are thereby taken as independent, which makes the interval wider than it need be where both pull
@@ -157,10 +167,9 @@ def measure_lead(
     Returns:
         None without a significant cell, or without another tested category.
     """
-    ranked = rank_cells(cells)
-    if not ranked:
+    first = name_shortcut(cells, min_pull) or next(iter(rank_cells(cells)), None)
+    if first is None:
         return None
-    first = ranked[0]
     rivals = [cell for cell in cells if cell.is_significant is not None and cell.category != first.category]
     if not rivals:
         return None
@@ -175,13 +184,13 @@ def measure_lead(
     return PullLead(first, second, lead)
 
 
-def describe_pull(cells: Sequence[PullCell], lead: PullLead | None = None, *, min_effect: float = 0.0) -> str:
-    """Names the shortcut in a sentence: the largest significant cell; then the weaker ones.
+def describe_pull(cells: Sequence[PullCell], lead: PullLead | None = None, *, min_pull: float = 0.0) -> str:
+    """Names the shortcut in a sentence, of `name_shortcut`; then the other significant cells.
 
     Args:
         cells: Of `pull_matrix`.
         lead: Of `measure_lead`, to be told too.
-        min_effect: The least pull, in probability, that is called a shortcut.
+        min_pull: What the interval of a pull, in probability, must lie above to be called a shortcut.
     """
     num_tested = sum(cell.is_significant is not None for cell in cells)
     if not num_tested:
@@ -189,21 +198,17 @@ def describe_pull(cells: Sequence[PullCell], lead: PullLead | None = None, *, mi
     ranked = rank_cells(cells)
     if not ranked:
         return f"No shortcut was found: none of {num_tested} tested pairs of category and class pulls significantly."
-    first, *weaker = ranked
-    if first.pull.value < min_effect:
-        return (
-            f"No shortcut was found: {len(ranked)} of {num_tested} tested pairs of category and class pull "
-            f"significantly, but the strongest, {first.category} to {first.class_name}, adds only "
-            f"{_numbers(first.pull)} (audit.min_effect: {min_effect:g})."
-        )
+    first = name_shortcut(cells, min_pull)
+    if first is None:
+        return _describe_small(ranked, num_tested, min_pull)
+    others = [cell for cell in ranked if cell is not first]
     text = (
         f"The shortcut is {first.category}: it pulls verdicts to {first.class_name}, adding {_numbers(first.pull)} to "
         f"its probability in {first.num_images} images of other classes (p = {first.p_value:.2g}, corrected)."
     )
-    if weaker:
-        named = [f"{cell.category} to {cell.class_name} ({cell.pull.value:+.3f})" for cell in weaker[:MAX_NAMED_CELLS]]
-        more = f" and {len(weaker) - MAX_NAMED_CELLS} more" if len(weaker) > MAX_NAMED_CELLS else ""
-        text += f" Significant but weaker: {', '.join(named)}{more}."
+    if others:
+        is_weaker = all(cell.pull.value <= first.pull.value for cell in others)
+        text += f" Significant but {'weaker' if is_weaker else 'weaker or less certain'}: {_list_cells(others)}."
     if lead is not None:
         is_clear = lead.lead.ci_low > 0
         text += (
@@ -226,6 +231,27 @@ def pull_columns(cells: Sequence[PullCell]) -> dict[str, list[object]]:
         "significant": [cell.is_significant for cell in cells],
         "pull_own": [cell.pull_own for cell in cells],
     }
+
+
+def _describe_small(ranked: Sequence[PullCell], num_tested: int, min_pull: float) -> str:
+    """Numbers where no significant cell is sure to be large."""
+    first, *others = ranked
+    verb = "pulls" if len(ranked) == 1 else "pull"
+    least = f"audit.min_pull ({min_pull:g})"
+    text = (
+        f"No shortcut was found: {len(ranked)} of {num_tested} tested pairs of category and class {verb} "
+        f"significantly, but none is sure to pull by more than {least}. The strongest, {first.category} to {first.class_name}, adds "
+        f"{_numbers(first.pull)} to its probability"
+    )
+    if first.pull.value > min_pull:
+        text += ": more images would tell whether it is a shortcut"
+    return f"{text}. Others: {_list_cells(others)}." if others else f"{text}."
+
+
+def _list_cells(cells: Sequence[PullCell]) -> str:
+    named = [f"{cell.category} to {cell.class_name} ({cell.pull.value:+.3f})" for cell in cells[:MAX_NAMED_CELLS]]
+    more = f" and {len(cells) - MAX_NAMED_CELLS} more" if len(cells) > MAX_NAMED_CELLS else ""
+    return f"{', '.join(named)}{more}"
 
 
 def _others(found: PullEvidence, class_index: int) -> tuple[FloatArray, list[str] | None]:

@@ -39,8 +39,14 @@ class AuditConfig(Frozen):
         0.0,
         ge=0,
         lt=1,
-        description="What erasing a region must also take from the probability of the verdict to be a use, and the "
-        "least pull that is called a shortcut.",
+        description="What erasing a region must also take from the probability of the verdict to be a use.",
+    )
+    min_pull: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description="What the interval of a pull must lie above to be called a shortcut, in probability. The planted "
+        "shortcuts at hand begin at 0.27, other significant pulls at 0.04 or below: docs/audit.md.",
     )
 
 

@@ -113,11 +113,11 @@ def test_the_largest_significant_cell_is_the_shortcut():
 def test_a_small_pull_is_told_but_not_called_a_shortcut():
     cells = pull_matrix([evidence("dog", (0, 0.05, 0)), evidence("bird", (0, 0, 0), seed=1)], CLASSES)
     (strongest,) = rank_cells(cells)
-    text = describe_pull(cells, min_effect=0.1)
-    assert text.startswith("No shortcut was found: 1 of 6 tested pairs of category and class pull significantly")
-    assert f"the strongest, dog to roses, adds only {strongest.pull.value:.3f} (" in text
-    assert text.endswith("(audit.min_effect: 0.1).")
-    assert describe_pull(cells, min_effect=strongest.pull.value).startswith("The shortcut is dog")
+    text = describe_pull(cells, min_pull=0.1)
+    assert text.startswith("No shortcut was found: 1 of 6 tested pairs of category and class pulls significantly")
+    assert "none is sure to pull by more than audit.min_pull (0.1)" in text
+    assert f"The strongest, dog to roses, adds {strongest.pull.value:.3f} (" in text
+    assert text.endswith("to its probability.")
 
 
 def test_a_lead_that_does_not_tell():

@@ -222,5 +222,6 @@ def _measure_pull(
         if category.regions.role == "distractor"
     ]
     cells = pull_matrix(evidence, inputs.classes, resampling=inputs.resampling)
-    lead = measure_lead(cells, evidence, inputs.classes, resampling=inputs.resampling)
-    return cells, lead, describe_pull(cells, lead, min_effect=inputs.config.audit.min_effect)
+    min_pull = inputs.config.audit.min_pull
+    lead = measure_lead(cells, evidence, inputs.classes, min_pull=min_pull, resampling=inputs.resampling)
+    return cells, lead, describe_pull(cells, lead, min_pull=min_pull)

@@ -202,7 +202,7 @@ def _stress_one(
 
 
 def _summarise(inputs: Inputs, table: pd.DataFrame, map_id: str | None, paste: Paste) -> StressFinding:
-    resampling = inputs.resampling
+    resampling, min_pull = inputs.resampling, inputs.config.audit.min_pull
     parts = [(str(category), rows) for category, rows in table.groupby("category", sort=True)]
     evidence = [
         PullEvidence(
@@ -214,8 +214,8 @@ def _summarise(inputs: Inputs, table: pd.DataFrame, map_id: str | None, paste: P
         for category, rows in parts
     ]
     cells = pull_matrix(evidence, inputs.classes, resampling=resampling)
-    lead = measure_lead(cells, evidence, inputs.classes, resampling=resampling)
-    conclusion = describe_pull(cells, lead, min_effect=inputs.config.audit.min_effect)
+    lead = measure_lead(cells, evidence, inputs.classes, min_pull=min_pull, resampling=resampling)
+    conclusion = describe_pull(cells, lead, min_pull=min_pull)
     categories = tuple(summarise_category(category, rows, resampling) for category, rows in parts)
     return StressFinding(map_id, categories, cells, lead, conclusion, table, paste)
 
