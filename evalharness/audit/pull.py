@@ -240,8 +240,8 @@ def _describe_small(ranked: Sequence[PullCell], num_tested: int, min_pull: float
     least = f"audit.min_pull ({min_pull:g})"
     text = (
         f"No shortcut was found: {len(ranked)} of {num_tested} tested pairs of category and class {verb} "
-        f"significantly, but none is sure to pull by more than {least}. The strongest, {first.category} to {first.class_name}, adds "
-        f"{_numbers(first.pull)} to its probability"
+        f"significantly, but none is sure to pull by more than {least}. The strongest, {first.category} to "
+        f"{first.class_name}, adds {_numbers(first.pull)} to its probability"
     )
     if first.pull.value > min_pull:
         text += ": more images would tell whether it is a shortcut"

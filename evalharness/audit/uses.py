@@ -1,9 +1,11 @@
 """Whether a verdict depends on a region: `uses`, from the logits of erased images; and the quadrant of looks x uses.
 
 The yardstick is the control, the same shape erased elsewhere in the same image. The threshold of a category is the 95th
-percentile of its controls, so about 5 % of regions count as used even where nothing is: a rate says something only
-when its interval lies above that. A model that is sure of itself answers erasures with tiny shifts of the logit; a
-least effect on the probability leaves out those that no one would call a use.
+percentile of its controls, each image weighing as one however many controls it has room for: there is one region an
+image, and large regions, of which erasing anything does more, have fewer controls. So about 5 % of regions count as used
+even where nothing is: a rate says something only when its interval lies above that. A model that is sure of itself
+answers erasures with tiny shifts of the logit; a least effect on the probability leaves out those that no one would call
+a use.
 """
 
 import math
@@ -19,6 +21,8 @@ from evalharness.audit.intervals import DEFAULT_RESAMPLING, Resampling, mean_int
 from evalharness.records import FloatArray, IntArray, Interval
 
 UNDETERMINED = "undetermined"
+ROUNDING = 1e-6
+"""By which sums of weights may miss what is wanted: 0.95 * 20 is a little above 19 in floating point."""
 QUADRANTS = ("relies", "looks only", "uses unseen", "clean")
 """Looks and uses; looks alone; uses alone; neither."""
 
@@ -73,12 +77,12 @@ class Threshold:
     """The control quantile of one category in one run."""
 
     value: float
-    """NaN with fewer controls than it takes: 19 for the 95th percentile."""
+    """NaN with fewer controls than it takes: 19 for the 95th percentile, more if images have unlike numbers of them."""
     num_controls: int
     control_rate: float
-    """Part of the controls that lie above the threshold that the other images' controls give, and have the least
-    effect: printed beside the rate of the regions. About 5 % for the 95th percentile alone, if the yardstick is fair.
-    NaN where that leaves too few."""
+    """Part of the controls, each image weighing as one, that lie above the threshold that the other images' controls
+    give, and have the least effect: printed beside the rate of the regions. About 5 % for the 95th percentile alone, if
+    the yardstick is fair. NaN where that leaves too few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +139,13 @@ def measure_effects(logits: FloatArray, erased_logits: FloatArray, control_logit
 def control_threshold(
     controls: FloatArray, quantile: float = DEFAULT_YARDSTICK.control_quantile, *, counts: BoolArray | None = None
 ) -> Threshold:
-    """The value that one more control would exceed with a probability of at most 1 - quantile.
+    """The value that a control of one more image would exceed with a probability of 1 - quantile.
 
-    Of N pooled values the ceil(quantile (N + 1))-th smallest: the quantile with the correction that makes it hold for
-    the next value and not only for those at hand (as in conformal prediction, Vovk et al. 2005).
+    A control of an image that has k of them weighs 1 / k, so that the n images weigh 1 each. The threshold is the
+    left-continuous inverse of the weighted distribution: the smallest control up to which the weights add up to
+    quantile (n + m). m is the mean over the images of 1 / k, the weight of one more control that lies above all: the
+    correction that makes the quantile hold for the next value and not only for those at hand (as in conformal
+    prediction, Vovk et al. 2005). With k controls in every image it is the ceil(quantile (n k + 1))-th smallest.
 
     Args:
         controls: Of all images, (n, K); NaN where there is no control.
@@ -146,14 +153,18 @@ def control_threshold(
         counts: Controls that may count as above at all, (n, K); without it, all.
     """
     is_there = ~np.isnan(controls)
-    ordered = np.sort(controls[is_there])
+    weights = _control_weights(is_there)
+    order = np.argsort(controls[is_there], kind="stable")
+    ordered, cumulated = controls[is_there][order], np.cumsum(weights[is_there][order])
+    own_weights = weights.max(axis=1, initial=0)
+    wanted = _wanted_weight(np.count_nonzero(own_weights), float(own_weights.sum()), quantile)
+    place = _quantile_place(cumulated, wanted)
+    value = float(ordered[place]) if place < len(ordered) else float("nan")
     thresholds = _leave_one_out(controls, is_there, quantile)
     is_judged = is_there & ~np.isnan(thresholds)[:, None]
     is_above = is_judged & (controls > thresholds[:, None])
-    num_above = np.count_nonzero(is_above if counts is None else is_above & counts)
-    rate = num_above / is_judged.sum() if is_judged.any() else float("nan")
-    place = _quantile_place(len(ordered), quantile)
-    value = float(ordered[place]) if place < len(ordered) else float("nan")
+    above = weights[is_above if counts is None else is_above & counts].sum()
+    rate = above / weights[is_judged].sum() if is_judged.any() else float("nan")
     return Threshold(value, len(ordered), float(rate))
 
 
@@ -241,26 +252,50 @@ def _flips(after: FloatArray, targets: IntArray) -> FloatArray:
     return np.where(is_missing, np.nan, np.where(is_missing[..., None], 0, after).argmax(axis=-1) != targets)
 
 
-def _quantile_place(num_values: int, quantile: float) -> int:
-    """Where the threshold stands among ordered values, from 0; beyond them if there are too few."""
-    # The margin keeps 0.95 * 20, in floating point a little above 19, from being rounded up.
-    return max(0, math.ceil(quantile * (num_values + 1) - 1e-9) - 1)
+def _control_weights(is_there: BoolArray) -> FloatArray:
+    """1 / k for each of the k controls of an image, 0 where there is none, (n, K)."""
+    num_controls = is_there.sum(axis=1, keepdims=True)
+    weights: FloatArray = is_there / np.maximum(num_controls, 1)
+    return weights
+
+
+def _wanted_weight(num_images: int, sum_of_weights: float, quantile: float) -> float:
+    """The weight of the controls up to the threshold.
+
+    Args:
+        num_images: That have a control.
+        sum_of_weights: Of one control of each of them.
+        quantile: Between 0 and 1.
+    """
+    return quantile * (num_images + sum_of_weights / max(1, num_images))
+
+
+def _quantile_place(cumulated: FloatArray, wanted: float) -> int:
+    """Where the weight that is wanted is reached among ordered values, from 0; beyond them if they are too few."""
+    return int(np.searchsorted(cumulated, wanted - ROUNDING))
 
 
 def _leave_one_out(controls: FloatArray, is_there: BoolArray, quantile: float) -> FloatArray:
     """For each image, the threshold that the controls of all others give, (n,); NaN if these are too few."""
-    ordered = np.sort(controls[is_there])
+    weights = _control_weights(is_there)
+    own_weights = weights.max(axis=1, initial=0)
+    order = np.argsort(controls[is_there], kind="stable")
+    ordered, cumulated = controls[is_there][order], np.cumsum(weights[is_there][order])
     ranks = np.full(controls.shape, -1, np.intp)
     # Each of several equal values has a rank of its own.
-    ranks[is_there] = np.argsort(np.argsort(controls[is_there], kind="stable"))
+    ranks[is_there] = np.argsort(order)
     thresholds = np.full(len(controls), np.nan)
+    num_images, total = np.count_nonzero(own_weights), float(own_weights.sum())
     for image, own in enumerate(ranks):
-        mine = np.sort(own[own >= 0])
-        place = _quantile_place(len(ordered) - len(mine), quantile)
-        if place < len(ordered) - len(mine):
-            for rank in mine:
-                # One's own values are passed over in counting.
-                place += int(rank <= place)
+        weight = own_weights[image]
+        wanted = _wanted_weight(num_images - (weight > 0), total - weight, quantile)
+        place = _quantile_place(cumulated, wanted)
+        for rank in np.sort(own[own >= 0]):
+            # One's own values are passed over in adding up.
+            if rank <= place:
+                wanted += weight
+                place = _quantile_place(cumulated, wanted)
+        if place < len(ordered):
             thresholds[image] = ordered[place]
     return thresholds
 

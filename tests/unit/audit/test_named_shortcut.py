@@ -62,8 +62,8 @@ def test_smaller_pulls_are_told_as_numbers():
     text = describe_pull(cells, min_pull=0.1)
     assert text == (
         "No shortcut was found: 3 of 3 tested pairs of category and class pull significantly, but none is sure to pull "
-        "by more than audit.min_pull (0.1). The strongest, dog to roses, adds 0.050 (0.020 to 0.080) to its probability. "
-        "Others: cat to roses (+0.030), bird to roses (+0.010)."
+        "by more than audit.min_pull (0.1). The strongest, dog to roses, adds 0.050 (0.020 to 0.080) to its "
+        "probability. Others: cat to roses (+0.030), bird to roses (+0.010)."
     )
 
 
