@@ -30,7 +30,7 @@ class CategoryRegions:
     coverage: FloatArray
     """Covered part of each patch, (n, grid rows, grid columns)."""
     ignored: FloatArray
-    """Ignored part of each patch, same shape."""
+    """Part of each patch that is ignored or padding, same shape."""
     control_coverage: FloatArray
     """(n, K, grid rows, grid columns); NaN where there is no such control."""
 

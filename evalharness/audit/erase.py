@@ -26,8 +26,8 @@ class Erasure:
     """What to erase from one image for one category."""
 
     status: Status
-    """`ok`; `no_control`: no place for a control was found; `empty`, `full`: no pixel, or every pixel, would be erased,
-    so that nothing can be learnt."""
+    """`ok`; `no_control`: no place for a control was found; `empty`, `full`: no pixel, or every pixel of the photo,
+    would be erased, so that nothing can be learnt."""
     pixels: BoolArray
     """To be erased, (height, width)."""
     offsets: tuple[Offset, ...]
@@ -69,19 +69,22 @@ def plan_erasure(
         occupied: Pixels that objects and distractors touch, (height, width).
         row_id: Of the image.
         category: Of the region.
-        photo_pixels: Where controls may lie, a rectangle; without it, anywhere.
+        photo_pixels: The photo, a rectangle, out of which the erased pixels do not grow and in which controls lie; the
+            rest is padding. Without it, everything.
         num_controls: K, how many are wanted.
         max_tries: Places to try, over all controls.
     """
-    pixels = pixels_to_erase(coverage)
+    photo = np.ones(coverage.shape, np.bool_) if photo_pixels is None else photo_pixels
+    grown = pixels_to_erase(coverage)
+    pixels = grown & photo
     if not (coverage > 0).any():
         return Erasure("empty", pixels, ())
-    if pixels.all():
+    if pixels[photo].all():
         return Erasure("full", pixels, ())
     offsets = _find_offsets(
-        pixels,
+        grown,
         occupied,
-        np.ones_like(pixels) if photo_pixels is None else photo_pixels,
+        photo,
         generator=generator_for("control", row_id, category),
         num_controls=num_controls,
         max_tries=max_tries,
@@ -100,23 +103,32 @@ def translate(values: npt.NDArray[Scalar], offset: Offset) -> npt.NDArray[Scalar
     return moved
 
 
-def erase(image: UInt8Array, pixels: BoolArray, fill: str = "mean") -> UInt8Array:
-    """Replaces pixels by what the rest of the image suggests; all others stay as they are.
+def erase(
+    image: UInt8Array, pixels: BoolArray, fill: str = "mean", *, photo_pixels: BoolArray | None = None
+) -> UInt8Array:
+    """Replaces pixels by what the rest of the photo suggests; all others stay as they are, and so does padding.
 
     Args:
         image: RGB, (height, width, 3), 0 to 255, before preprocessing.
-        pixels: To be erased, (height, width); not all of them.
+        pixels: To be erased, (height, width); not all of the photo.
         fill: `mean`: the mean colour of the rest. `blur`: each pixel the Gaussian mean of the pixels outside, sigma a
             tenth of the shorter side. `inpaint`: continued from the border (Telea 2004, by OpenCV).
+        photo_pixels: The photo, a rectangle; the rest is padding, which says nothing of it. Without it, everything.
 
     Raises:
-        ValueError: Every pixel is to be erased.
+        ValueError: Every pixel of the photo is to be erased.
         KeyError: No such fill; `FILLS` has them.
     """
-    if pixels.all():
-        raise ValueError("nothing is left to fill from: every pixel is to be erased")
-    filled = FILLS[fill](image, pixels)
-    return np.where(pixels[..., None], filled, image)
+    window: tuple[slice, slice] = (slice(None), slice(None))
+    if photo_pixels is not None:
+        top, bottom, left, right = bounding_box(photo_pixels)
+        window = (slice(top, bottom), slice(left, right))
+    photo, inside = image[window], pixels[window]
+    if inside.all():
+        raise ValueError("nothing is left to fill from: every pixel of the photo is to be erased")
+    erased = image.copy()
+    erased[window] = np.where(inside[..., None], FILLS[fill](photo, inside), photo)
+    return erased
 
 
 def _fill_mean(image: UInt8Array, pixels: BoolArray) -> UInt8Array:

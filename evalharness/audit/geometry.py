@@ -59,6 +59,12 @@ class ImageRegions:
         return self.coverage[category] >= HALF
 
     @property
+    def left_out(self) -> FloatArray:
+        """Part of each pixel that counts for nothing, ignored or padding, (height, width)."""
+        left_out: FloatArray = np.where(self.photo_pixels, self.ignored, 1).astype(np.float32)
+        return left_out
+
+    @property
     def occupied(self) -> BoolArray:
         """Pixels that any object or distractor touches, (height, width)."""
         touched = np.zeros(self.ignored.shape, np.bool_)
@@ -90,8 +96,16 @@ def place_regions(
         ignored=np.zeros(placement.image_size, np.float32)
         if ignored is None
         else place_mask(ignored, placement, orientation=orientation),
-        photo_pixels=_photo_pixels(placement),
+        photo_pixels=find_photo(placement),
     )
+
+
+def find_photo(placement: Placement) -> BoolArray:
+    """Pixels of the model's input (height, width) that the photo reaches, a rectangle; the others are padding."""
+    pixels = np.zeros(placement.image_size, np.bool_)
+    bottom, right = placement.top + placement.scaled_size[0], placement.left + placement.scaled_size[1]
+    pixels[max(0, placement.top) : max(0, bottom), max(0, placement.left) : max(0, right)] = True
+    return pixels
 
 
 def place_mask(mask: BoolArray, placement: Placement, *, orientation: int = 1) -> FloatArray:
@@ -210,13 +224,6 @@ def _resolve_precedence(
 
 def _union(masks: list[BoolArray]) -> BoolArray | None:
     return np.logical_or.reduce(masks) if masks else None
-
-
-def _photo_pixels(placement: Placement) -> BoolArray:
-    pixels = np.zeros(placement.image_size, np.bool_)
-    bottom, right = placement.top + placement.scaled_size[0], placement.left + placement.scaled_size[1]
-    pixels[max(0, placement.top) : max(0, bottom), max(0, placement.left) : max(0, right)] = True
-    return pixels
 
 
 def _average_rows(values: npt.NDArray[np.generic], edges: FloatArray) -> FloatArray:

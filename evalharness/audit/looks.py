@@ -22,9 +22,9 @@ class Looks:
     """
 
     share: FloatArray
-    """Part of the map that lies on the region, 0 to 1."""
+    """Part of the map that lies on the region, of what lies on nothing that is left out, 0 to 1."""
     area: FloatArray
-    """Part of the image that the region covers, 0 to 1; NaN where all of the image is ignored."""
+    """Part of the photo that the region covers, 0 to 1; NaN where all of it is ignored."""
     lift: FloatArray
     """share / area: 1 is no more than its size earns."""
     pointing: FloatArray
@@ -67,12 +67,12 @@ def measure_looks(maps: FloatArray, coverage: FloatArray, ignored: FloatArray | 
 
     Shares and areas weigh each patch by its covered part; the measures that rank patches take the patches of
     `grid_mask`. What is ignored leaves every numerator and denominator: by its part of a patch in the former, and as
-    whole patches, if ignored by half or more, in the latter.
+    whole patches, if ignored by half or more, in the latter. Padding is to be ignored too: it is no part of the photo.
 
     Args:
         maps: Non-negative, on any scale, (images, grid rows, grid columns).
         coverage: Covered part of each patch, same shape, precedence resolved.
-        ignored: Ignored part of each patch, same shape; without it, none.
+        ignored: Left out part of each patch, of `ImageRegions.left_out`, same shape; without it, none.
     """
     num_images, num_patches = len(maps), int(np.prod(maps.shape[1:]))
     heat = np.asarray(maps, np.float64).reshape(num_images, num_patches)

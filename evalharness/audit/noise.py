@@ -1,7 +1,8 @@
 """How scattered a map is: measures that need no annotations.
 
 All take maps on any scale, (images, grid rows, grid columns), and give (images,), NaN for a map that is not finite,
-negative somewhere, or zero everywhere.
+negative somewhere, or zero everywhere. Patches of padding count like all others: attention there is attention off the
+photo.
 """
 
 from collections.abc import Callable, Mapping

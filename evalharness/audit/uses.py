@@ -2,10 +2,10 @@
 
 The yardstick is the control, the same shape erased elsewhere in the same image. The threshold of a category is the 95th
 percentile of its controls, each image weighing as one however many controls it has room for: there is one region an
-image, and large regions, of which erasing anything does more, have fewer controls. So about 5 % of regions count as used
-even where nothing is: a rate says something only when its interval lies above that. A model that is sure of itself
-answers erasures with tiny shifts of the logit; a least effect on the probability leaves out those that no one would call
-a use.
+image, and large regions, of which erasing anything does more, have fewer controls. So about 5 % of regions count as
+used even where nothing is: a rate says something only when its interval lies above that. A model that is sure of itself
+answers erasures with tiny shifts of the logit; a least effect on the probability leaves out those that no one would
+call a use.
 """
 
 import math

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from evalharness.annotations import Annotations, load_annotations
-from evalharness.audit import BoolArray, grid_coverage, measure_looks, place_mask
+from evalharness.audit import BoolArray, find_photo, grid_coverage, measure_looks, place_mask
 from evalharness.errors import EvalHarnessError
 from evalharness.inspecting.bench import Bench
 from evalharness.inspecting.images import LoadedImage, load
@@ -20,7 +20,7 @@ Box = tuple[float, float, float, float]
 def measure_shares(
     image: LoadedImage, density: FloatArray, box: Box | None, annotations: Annotations | None
 ) -> dict[str, float]:
-    """Parts of the attention on the object (`object`), outside it (`outside`), and on each annotated distractor.
+    """Parts of the attention on the photo: the object (`object`), outside it (`outside`), each annotated distractor.
 
     Args:
         image: The image.
@@ -32,20 +32,20 @@ def measure_shares(
         Empty where nothing says where the object is, or the map is not defined.
     """
     rows, columns = density.shape
-    ignored = None
+    left_out = (~find_photo(image.placement)).astype(np.float32)
     if box is not None:
         coverage = {"object": place_mask(box_mask(box, image), image.placement, orientation=image.orientation)}
     elif annotations is not None and (
         regions := annotations.on_input(image.path.as_posix(), image.placement, image.orientation)
     ):
         roles = annotations.roles
-        ignored = grid_coverage(regions.ignored, (rows, columns))[None]
+        left_out = regions.left_out
         own = [covered for name, covered in regions.coverage.items() if roles[name] == "object"]
         coverage = {"object": np.maximum.reduce(own)} if own else {}
         coverage |= {name: covered for name, covered in regions.coverage.items() if roles[name] == "distractor"}
     else:
         return {}
-    shares: dict[str, float] = {}
+    ignored, shares = grid_coverage(left_out, (rows, columns))[None], dict[str, float]()
     for name, covered in coverage.items():
         share = float(measure_looks(density[None], grid_coverage(covered, (rows, columns))[None], ignored).share[0])
         if np.isfinite(share):

@@ -173,3 +173,13 @@ def test_arguments_are_sorted():
     for wrong in (["a.jpg", "--what"], ["a.jpg", "object=1,2"], ["a.jpg", "top_k=0"], ["--json"]):
         with pytest.raises(ConfigError):
             parse_arguments(wrong)
+
+
+def test_attention_on_padding_is_no_part_of_the_shares(tiny_run, overrides, tmp_path, capsys):
+    """A photo twice as wide as high, in the middle two rows of a grid of 4 x 4; the object is its left half."""
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 40, 3)).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "wide.png")
+    arguments = [tmp_path / "wide.png", *overrides, "dataset.resize=pad", "object=0,0,20,20"]
+    (found,) = inspect(capsys, *arguments)["images"]
+    density = np.array(found["map"]["density"])[1:3]
+    assert found["attention"]["object"] == pytest.approx(density[:, :2].sum() / density.sum(), abs=1e-3)

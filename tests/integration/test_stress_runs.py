@@ -12,6 +12,7 @@ import evalharness
 from evalharness.audit import paste_cutout
 from evalharness.config.compose import overrides_from
 from evalharness.errors import ConfigError, DatasetError
+from evalharness.evaluating.stages.stress.pasting import paste_into
 
 NUM_STRESSED = 10
 
@@ -166,3 +167,19 @@ def test_a_planted_outlier_token_is_found_and_shown(tiny_run, tmp_path):
     hot = np.asarray(result.maps("grad_attention"), np.float32)[:, 1, 2] > 3
     assert noise["num_hot_artifacts"].tolist() == hot.astype(int).tolist()
     assert (result.folder / "figures" / "artifacts.png").is_file()
+
+
+def test_padding_is_no_part_of_the_area_of_a_cut_out(tiny_run, cutouts, tmp_path, monkeypatch):
+    pasted = []
+
+    def recorded(*arguments):
+        pasted.append(paste_into(*arguments))
+        return pasted[-1]
+
+    monkeypatch.setattr("evalharness.evaluating.stages.stress.stage.paste_into", recorded)
+    result = evalharness.evaluate(stressed_values(tiny_run, cutouts, tmp_path, dataset__resize="pad"))
+    table = pd.read_parquet(result.folder / "stress.parquet")
+    photos = pasted[: len(table)]
+    assert 0.7 < photos[0].photo_pixels.mean() < 0.9
+    expected = [photo.mask.sum() / photo.photo_pixels.sum() for photo in photos]
+    np.testing.assert_allclose(table["area"], expected, rtol=1e-5)

@@ -158,3 +158,17 @@ def test_a_gate_on_distractors_does_not_hold_where_none_was_measured():
     flower = AuditFinding((replace(found.categories[0], role="object"),), (), None, "", "", found.table)
     assert broken_gates(gate, flower) == (text,)
     assert broken_gates(GateConfig(), flower) == ()
+
+
+def test_padding_is_left_out_on_the_grid():
+    """A photo in the upper half of the input, its leaf ignored: the lower half counts no more than the leaf."""
+    photo = rectangle(0, 0, 8, 16) > 0
+    found = ImageRegions({"dog": rectangle(0, 0, 4, 8)}, rectangle(4, 12, 4, 4), photo)
+    row = {"category": "dog", "offsets": [], "erased_logits": [0.0, 0.0], "control_logits": [np.nan] * 4}
+    expected = [[0, 0, 0, 0], [0, 0, 0, 1], [1, 1, 1, 1], [1, 1, 1, 1]]
+    np.testing.assert_array_equal(_on_grid(ROWS, found, row)["ignored"], expected)
+    (plan,) = plan_regions(
+        SimpleNamespace(row_id="a"), found, ROLES, SimpleNamespace(**{**vars(CONFIG), "erase_roles": ("distractor",)})
+    )
+    image = np.where(photo[..., None], 90, 0).astype(np.uint8).repeat(3, axis=2)
+    assert (plan.erase(image, plan.erasure.pixels, "mean") == image).all()

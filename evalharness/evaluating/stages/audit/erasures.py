@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 
 from evalharness.annotations import Annotations
-from evalharness.audit import Erasure, ImageRegions, Role, erase, plan_erasure
+from evalharness.audit import BoolArray, Erasure, ImageRegions, Role, erase, plan_erasure
 from evalharness.config import AuditConfig
 from evalharness.console import progress_bar, tell_cost
 from evalharness.evaluating.inputs import Inputs
 from evalharness.evaluating.session import EvaluatedRows, Session
 from evalharness.records import Sample, UInt8Array
 
-VERSION = 2
+VERSION = 3
 """Of the stored logits."""
 
 
@@ -26,6 +26,12 @@ class RegionPlan:
     sample: Sample
     category: str
     erasure: Erasure
+    photo_pixels: BoolArray
+    """Of the image; the others are padding."""
+
+    def erase(self, image: UInt8Array, pixels: BoolArray, fill: str) -> UInt8Array:
+        """The image without some of its pixels."""
+        return erase(image, pixels, fill, photo_pixels=self.photo_pixels)
 
 
 def erase_regions(rows: EvaluatedRows, annotations: Annotations) -> pd.DataFrame:
@@ -80,6 +86,7 @@ def plan_regions(
                 photo_pixels=regions.photo_pixels,
                 num_controls=config.num_controls,
             ),
+            regions.photo_pixels,
         )
         for category, coverage in regions.coverage.items()
         if roles[category] in config.erase_roles
@@ -118,8 +125,10 @@ def _erase_one(session: Session, plans: Sequence[RegionPlan]) -> list[dict[str, 
     copies, counts = [], []
     for plan in plans:
         erasable = plan.erasure.status in ("ok", "no_control")
-        own = [erase(image, plan.erasure.pixels, audit.fill)] if erasable else []
-        own += [erase(image, plan.erasure.control(index), audit.fill) for index in range(len(plan.erasure.offsets))]
+        own = [plan.erase(image, plan.erasure.pixels, audit.fill)] if erasable else []
+        own += [
+            plan.erase(image, plan.erasure.control(index), audit.fill) for index in range(len(plan.erasure.offsets))
+        ]
         copies += own
         counts.append(len(own))
     logits = session.forward.logits(np.stack(copies)) if copies else np.zeros((0, len(inputs.classes)))

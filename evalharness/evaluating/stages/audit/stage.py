@@ -175,7 +175,7 @@ def _on_grid(rows: EvaluatedRows, regions: ImageRegions, row: Mapping[Any, Any])
         controls[index] = grid_coverage(moved * (1 - regions.ignored), grid_size)
     return {
         "coverage": grid_coverage(pixels, grid_size),
-        "ignored": grid_coverage(regions.ignored, grid_size),
+        "ignored": grid_coverage(regions.left_out, grid_size),
         "controls": controls,
         "erased_logits": np.asarray(row["erased_logits"], np.float64),
         "control_logits": np.reshape(np.asarray(row["control_logits"], np.float64), (num_controls, -1)),

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from evalharness import dataset as datasets
-from evalharness.audit import BoolArray, paste_cutout
+from evalharness.audit import BoolArray, find_photo, paste_cutout
+from evalharness.audit.geometry import bounding_box
 from evalharness.config import StressConfig
 from evalharness.dataset.cutouts import Cutouts
 from evalharness.records import UInt8Array
@@ -24,6 +25,8 @@ class PastedPhoto:
     """The same with the cut-out."""
     mask: BoolArray
     """Where the cut-out is, (height, width)."""
+    photo_pixels: BoolArray
+    """Pixels of the photo; the others are padding. (height, width)"""
 
 
 def paste_into(
@@ -35,10 +38,10 @@ def paste_into(
     """
     image, placement = photos.load_input(row_id), photos.placement(row_id)
     name, cutout = cutouts.pick(row_id, category)
-    top, left = max(0, placement.top), max(0, placement.left)
-    height, width = placement.scaled_size
-    window = (slice(top, max(0, placement.top + height)), slice(left, max(0, placement.left + width)))
+    photo_pixels = find_photo(placement)
+    top, bottom, left, right = bounding_box(photo_pixels)
+    window = (slice(top, bottom), slice(left, right))
     pasted = paste_cutout(image[window], cutout, row_id=row_id, name=category, scale_range=config.scale)
     whole, mask = image.copy(), np.zeros(image.shape[:2], np.bool_)
     whole[window], mask[window] = pasted.image, pasted.mask
-    return PastedPhoto(category, name, image, whole, mask)
+    return PastedPhoto(category, name, image, whole, mask, photo_pixels)

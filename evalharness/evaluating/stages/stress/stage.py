@@ -37,7 +37,7 @@ from evalharness.evaluating.stages.stress.pasting import PastedPhoto, paste_into
 from evalharness.inference import ForwardPass
 from evalharness.records import FloatArray, MapSpec, UInt8Array
 
-VERSION = 1
+VERSION = 2
 """Of the stored table's numbers."""
 Paste = Callable[[str, str], PastedPhoto]
 
@@ -171,13 +171,18 @@ def _stress_one(
         np.full(len(photos), rows.labels[position], np.int32),
         [f"{sample.row_id}+{photo.category}" for photo in photos],
     )
-    hidden = forward.logits(np.stack([erase(photo.clean, photo.mask, "mean") for photo in photos]))
+    hidden = forward.logits(
+        np.stack([erase(photo.clean, photo.mask, "mean", photo_pixels=photo.photo_pixels) for photo in photos])
+    )
     effects = measure_effects(np.repeat(clean_logits[None], len(photos), axis=0), output.logits, hidden[:, None])
-    coverage = np.stack([grid_coverage(photo.mask.astype(np.float32), forward.model.grid_size) for photo in photos])
+    coverage, padding = (
+        grid_coverage(np.stack(pixels).astype(np.float32), forward.model.grid_size)
+        for pixels in ([photo.mask for photo in photos], [~photo.photo_pixels for photo in photos])
+    )
     nothing = np.full(coverage.shape, np.nan)
     maps = next(iter(output.densities.values()), nothing)
     before = nothing if clean_density is None else np.broadcast_to(clean_density, coverage.shape)
-    looks, looked = measure_looks(maps, coverage), measure_looks(before, coverage)
+    looks, looked = measure_looks(maps, coverage, padding), measure_looks(before, coverage, padding)
     for index, photo in enumerate(photos):
         yield {
             "row_id": sample.row_id,
