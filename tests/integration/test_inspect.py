@@ -89,15 +89,17 @@ def test_with_a_run_the_confidence_is_calibrated_and_ordinary_images_pass(evalua
     assert any("temperature" in text for text in report["evaluation"]["notes"])
 
 
-def test_an_image_unlike_the_evaluated_ones_is_warned_of(evaluated, tiny_run, tmp_path, capsys):
+def test_few_evaluated_images_do_not_call_any_unlike_them(evaluated, tiny_run, tmp_path, capsys):
     squares = (np.indices((36, 44)).sum(axis=0) % 2 * 255).astype(np.uint8)
     Image.fromarray(np.stack([squares, 255 - squares, squares], axis=2)).save(tmp_path / "odd.png")
     ordinary = tiny_run.root / evaluated.samples["path"][0]
     report = inspect(capsys, tmp_path / "odd.png", ordinary, *with_run(evaluated, tmp_path))
     odd, known = report["images"]
-    assert odd["is_unlike"]
-    assert any("unlike the evaluated images" in text for text in odd["warnings"])
-    assert not known["is_unlike"]
+    # Forty images cannot tell what one in a hundred is; the place among them can be told, and that it is the farthest.
+    assert odd["novelty"] == pytest.approx(1 - 1 / 41)
+    assert "is_unlike" not in odd
+    assert any("99 are needed" in text for text in report["evaluation"]["notes"])
+    assert known["novelty"] < odd["novelty"]
 
 
 def test_attention_outside_the_object_is_said_only_where_it_is_given(tiny_run, overrides, capsys):
