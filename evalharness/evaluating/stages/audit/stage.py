@@ -123,9 +123,9 @@ def _describe_thresholds(config: AuditConfig) -> str:
     bound = f"{'at most' if config.min_effect else 'about'} {100 * (1 - config.control_quantile):g} %"
     return (
         f"A map looks at a region if its lift lies above {quantile}: the same shape elsewhere in the image, up to "
-        f"{config.num_controls} an image. A verdict uses it if erasing it (fill: {config.fill}) costs the verdict's "
-        f"logit more than {quantile}{effect}. Where nothing is used {bound} count as used by construction: a rate is "
-        "raised if its interval lies above that."
+        f"{config.num_controls} an image, all images weighing alike. A verdict uses it if erasing it (fill: "
+        f"{config.fill}) costs the verdict's logit more than {quantile}{effect}. Where nothing is used {bound} count "
+        "as used by construction: a rate is raised if its interval lies above that."
     )
 
 

@@ -199,3 +199,14 @@ def test_extents_are_kept_where_photos_are_cropped_or_padded(results, tmp_path, 
     written = write_report(*results, load_photo, tmp_path / "r.html", extent=lambda _: extent)
     data = json.loads(Page(written.read_text(encoding="utf-8")).scripts["data"])
     assert data["extents"] == [list(extent)] * 60
+
+
+def test_classes_that_do_not_occur_are_told_in_the_summary(tmp_path):
+    manifest = write_report_results(tmp_path)
+    first, *others = manifest["classes"]
+    assert (
+        "Averages over" not in Page(write_report(tmp_path, manifest, load_photo, tmp_path / "r.html").read_text()).text
+    )
+    told = {**manifest, "averaged_classes": [first], "classes_with_rows": [first]}
+    page = Page(write_report(tmp_path, told, load_photo, tmp_path / "r.html").read_text())
+    assert f"Averages over 1 of {len(others) + 1} classes: {others[0]}" in page.text
