@@ -2,9 +2,10 @@
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from evalharness.annotations.frames import frame_size, tell_frame, to_stored
 from evalharness.annotations.matching import Matches, match_images
 from evalharness.annotations.parsed import ParsedImage, faults_error
 from evalharness.annotations.readers import read_annotations
@@ -55,6 +56,10 @@ class Annotations:
     """Regions, described, that cover no pixel; not among `regions`."""
     full_regions: tuple[str, ...]
     """Regions, described, that cover every pixel; among `regions`, though nothing can be measured on them alone."""
+    upright_rows: tuple[str, ...]
+    """Rows of photos that are stored turned whose regions were drawn on the upright photo, and are turned with it."""
+    doubtful_rows: tuple[str, ...]
+    """Rows of photos that are stored turned, where nothing tells what the regions were drawn on: taken as stored."""
     notes: tuple[str, ...]
     """What the reader passed over."""
 
@@ -91,6 +96,17 @@ class Annotations:
         for differs, pairs in self.renamed_images.items():
             named = _list([f"{name} for {path}" for name, path in pairs])
             found.append(f"{len(pairs):,} annotated images were found in spite of {differs}: {named}.")
+        if self.upright_rows:
+            found.append(
+                f"{len(self.upright_rows):,} photos are stored turned (EXIF) and were annotated upright; their regions "
+                f"are turned with them: {_list(self.upright_rows)}."
+            )
+        if self.doubtful_rows:
+            found.append(
+                f"{len(self.doubtful_rows):,} annotated photos are stored turned (EXIF), and nothing tells whether "
+                "their regions were drawn on the photo as it is stored or upright. They are taken as stored: look at "
+                f"some, and set dataset.annotations_frame=stored or upright: {_list(self.doubtful_rows)}."
+            )
         if self.left_out_images:
             found.append(f"{len(self.left_out_images):,} annotated images are of rows that are not evaluated.")
         if self.unknown_categories:
@@ -107,6 +123,7 @@ def load_annotations(
     roles: Mapping[str, str] | None = None,
     annotations_format: str | None = None,
     left_out: Sequence[tuple[str, Path]] = (),
+    frame: str = "auto",
 ) -> Annotations:
     """Reads annotations, finds the rows that they belong to, and checks them against the images.
 
@@ -118,6 +135,8 @@ def load_annotations(
         roles: Role by category, where it is not the default.
         annotations_format: Of `READERS`; default: what the path tells.
         left_out: Path as written, and resolved, of the rows of the CSV that are not among the samples.
+        frame: What regions of photos that are stored turned were drawn on: `stored`, `upright`, or `auto`: as sizes
+            tell.
 
     Raises:
         ConfigError: A format or role that there is not.
@@ -128,69 +147,89 @@ def load_annotations(
     categories = dict.fromkeys(category for image in parsed.images for category, _ in image.shapes)
     assigned, unknown = assign_roles(categories, roles or {}, classes)
     matches = match_images(parsed.images, samples, left_out)
-    regions, empty, full = _encode_regions(matches, images, path)
+    encoded = _encode_regions(matches, images, path, frame)
     return Annotations(
         source=path,
         annotations_format=name,
-        digest=_digest(regions),
-        regions=regions,
+        digest=_digest(encoded.regions),
+        regions=encoded.regions,
         roles=assigned,
         unmatched_images=matches.unmatched,
         left_out_images=matches.left_out,
         renamed_images=matches.renamed,
-        unmatched_rows=tuple(sample.row_id for sample in samples if sample.row_id not in regions),
+        unmatched_rows=tuple(sample.row_id for sample in samples if sample.row_id not in encoded.regions),
         unknown_categories=unknown,
-        empty_regions=empty,
-        full_regions=full,
+        empty_regions=tuple(encoded.empty),
+        full_regions=tuple(encoded.full),
+        upright_rows=tuple(encoded.upright),
+        doubtful_rows=tuple(encoded.doubtful),
         notes=parsed.notes,
     )
 
 
-def _encode_regions(
-    matches: Matches, images: Mapping[str, ImageInfo], path: Path
-) -> tuple[dict[str, tuple[Region, ...]], tuple[str, ...], tuple[str, ...]]:
-    """Returns the regions by row, and descriptions of those that are empty and of those that are full."""
-    regions: dict[str, tuple[Region, ...]] = {}
-    faults: list[str] = []
-    empty: list[str] = []
-    full: list[str] = []
+@dataclass
+class _Encoded:
+    """The regions by row, and what there is to say of them."""
+
+    regions: dict[str, tuple[Region, ...]] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
+    full: list[str] = field(default_factory=list)
+    upright: dict[str, None] = field(default_factory=dict)
+    """Rows whose regions were drawn on the upright photo, as the sizes tell or the config says."""
+    doubtful: dict[str, None] = field(default_factory=dict)
+    """Rows of photos that are stored turned, where nothing tells what the regions were drawn on."""
+
+
+def _encode_regions(matches: Matches, images: Mapping[str, ImageInfo], path: Path, frame: str) -> _Encoded:
+    encoded = _Encoded()
     for row_id, parsed_images in matches.by_row.items():
-        info, kept = images[row_id], list[Region]()
-        for parsed in parsed_images:
-            size = (info.height, info.width)
-            if parsed.size is not None and parsed.size != size:
-                faults.append(_describe_size(row_id, parsed, info))
-                continue
-            for number, (category, shape) in enumerate(parsed.shapes, start=1):
-                described = f"{category!r} in {row_id!r} ({parsed.where})"
-                try:
-                    region = Region(category, encode(shape, size))
-                except ShapeError as error:
-                    faults.append(f"{described}, region {number}: {error}")
-                    continue
-                covered = count_pixels(region.runs)
-                if covered == size[0] * size[1]:
-                    full.append(described)
-                if covered:
-                    kept.append(region)
-                else:
-                    empty.append(described)
-        regions[row_id] = tuple(kept)
-    if faults:
+        parts = [_encode_image(row_id, parsed, images[row_id], frame, encoded) for parsed in parsed_images]
+        encoded.regions[row_id] = tuple(region for part in parts for region in part)
+    if encoded.faults:
         fix = (
-            "Annotations are in the pixels of the file as stored: export them for these very files, not for resized or "
-            "rotated copies."
+            "Annotations are in the pixels of the file as stored, or of the photo upright (dataset.annotations_frame): "
+            "export them for these very files, not for resized copies."
         )
-        raise faults_error(f"{len(faults)} annotations in {path} do not fit their images", faults, fix)
-    return regions, tuple(empty), tuple(full)
+        raise faults_error(f"{len(encoded.faults)} annotations in {path} do not fit their images", encoded.faults, fix)
+    return encoded
 
 
-def _describe_size(row_id: str, parsed: ParsedImage, info: ImageInfo) -> str:
+def _encode_image(row_id: str, parsed: ParsedImage, info: ImageInfo, wanted: str, encoded: _Encoded) -> list[Region]:
+    """The regions of one image in the pixels of the file; notes what is wrong or worth saying."""
+    frame = tell_frame(parsed.size, info, wanted)
+    size = frame_size(info, frame or "stored")
+    if parsed.size is not None and parsed.size != size:
+        encoded.faults.append(_describe_size(row_id, parsed, info, wanted))
+        return []
+    if parsed.shapes and frame == "upright":
+        encoded.upright[row_id] = None
+    if parsed.shapes and frame is None:
+        encoded.doubtful[row_id] = None
+    kept = []
+    for number, (category, shape) in enumerate(parsed.shapes, start=1):
+        described = f"{category!r} in {row_id!r} ({parsed.where})"
+        try:
+            runs = encode(shape, size)
+        except ShapeError as error:
+            encoded.faults.append(f"{described}, region {number}: {error}")
+            continue
+        covered = count_pixels(runs)
+        if covered == size[0] * size[1]:
+            encoded.full.append(described)
+        if covered:
+            kept.append(Region(category, to_stored(runs, info.exif_orientation) if frame == "upright" else runs))
+        else:
+            encoded.empty.append(described)
+    return kept
+
+
+def _describe_size(row_id: str, parsed: ParsedImage, info: ImageInfo, wanted: str) -> str:
     height, width = parsed.size or (0, 0)
     sizes = f"annotated at {width} x {height} pixels, the file has {info.width} x {info.height}"
     text = f"{row_id!r} ({parsed.where}): {sizes}"
-    is_turned = info.is_turned and (height, width) == (info.width, info.height)
-    return f"{text}; it was annotated upright, while its pixels are stored rotated (EXIF)" if is_turned else text
+    is_other_frame = info.is_turned and (height, width) in ((info.width, info.height), (info.height, info.width))
+    return f"{text}, stored turned (EXIF), and dataset.annotations_frame={wanted}" if is_other_frame else text
 
 
 def _digest(regions: Mapping[str, tuple[Region, ...]]) -> str:

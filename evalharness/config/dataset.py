@@ -35,6 +35,9 @@ class DatasetConfig(Frozen):
         None, description="Regions: COCO JSON, CSV boxes, PNG masks, Pascal VOC or YOLO."
     )
     annotations_format: Literal["coco", "csv", "png", "voc", "yolo"] | None = None
+    annotations_frame: Literal["auto", "stored", "upright"] = Field(
+        "auto", description="What regions of photos that are stored turned (EXIF) were drawn on; auto: as sizes tell."
+    )
     max_pixels: int = Field(64_000_000, gt=0, description="Larger images are refused from their header.")
 
     @field_validator("classes")

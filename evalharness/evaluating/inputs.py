@@ -111,6 +111,7 @@ def read_regions(config: RunConfig, dataset: Dataset, classes: Sequence[str]) ->
         classes=classes,
         roles=config.audit.roles,
         annotations_format=config.dataset.annotations_format,
+        frame=config.dataset.annotations_frame,
         left_out=dataset.left_out,
     )
     for message in found.messages:

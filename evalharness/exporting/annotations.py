@@ -37,6 +37,7 @@ def write_annotations(result: StoredResult, folder: Path) -> tuple[str, ...]:
         classes=result.classes,
         roles=config.audit.roles,
         annotations_format=config.dataset.annotations_format,
+        frame=config.dataset.annotations_frame,
     )
     by_row = {sample.row_id: (sample.relative_path, images[sample.row_id]) for sample in samples}
     document = json.dumps(to_coco(annotations, by_row), ensure_ascii=False)

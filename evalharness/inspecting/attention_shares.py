@@ -99,4 +99,5 @@ def read_annotations(bench: Bench, paths: Sequence[Path]) -> Annotations | None:
         classes=bench.classes,
         roles=config.audit.roles,
         annotations_format=config.dataset.annotations_format,
+        frame=config.dataset.annotations_frame,
     )

@@ -104,13 +104,13 @@ def test_annotated_images_without_a_row_are_told(tmp_path):
 
 def test_all_size_mismatches_are_listed(tmp_path):
     header = ("path", "category", "x", "y", "width", "height", "image_width", "image_height")
-    rows = [(NAMES[0], "dog", *DOG, 40, 24), (NAMES[1], "dog", *DOG, 20, 12), (NAMES[2], "dog", *DOG, 12, 20)]
+    rows = [(NAMES[0], "dog", *DOG, 40, 24), (NAMES[1], "dog", *DOG, 20, 12), (NAMES[2], "dog", *DOG, 24, 40)]
     with pytest.raises(DatasetError) as caught:
         load(write_csv(tmp_path, rows, header), orientation=6)
     text = str(caught.value)
     assert "2 annotations in" in text
     assert f"'{NAMES[0]}' (line 2): annotated at 40 x 24 pixels, the file has 20 x 12\n" in text
-    assert "annotated at 12 x 20 pixels, the file has 20 x 12; it was annotated upright" in text
+    assert "annotated at 24 x 40 pixels, the file has 20 x 12" in text
     assert NAMES[1] not in text
     assert "in the pixels of the file as stored" in text
 

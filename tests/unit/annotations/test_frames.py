@@ -1,0 +1,105 @@
+"""Photos that are stored turned: regions drawn upright land where they were drawn, and doubts are told."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from annotated_flowers import CLASSES, NAMES, images, samples
+from PIL import Image, ImageOps
+
+from evalharness.annotations import load_annotations
+from evalharness.annotations.frames import frame_size, to_stored
+from evalharness.annotations.shapes import decode, encode_mask
+from evalharness.audit.geometry import turn_upright
+from evalharness.errors import DatasetError
+
+ORIENTATIONS = range(1, 9)
+SIDES = (12, 20)
+
+
+def stored_turned(orientation):
+    """A photo with a red corner as stored, and as any viewer shows it."""
+    pixels = np.zeros((*SIDES, 3), np.uint8)
+    pixels[1:4, 2:9] = (255, 0, 0)
+    image = Image.fromarray(pixels)
+    exif = image.getexif()
+    exif[0x0112] = orientation
+    image.info["exif"] = exif.tobytes()
+    return pixels[..., 0] > 0, np.asarray(ImageOps.exif_transpose(image))[..., 0] > 0
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_a_mask_drawn_upright_is_turned_back_as_pillow_turns_the_photo(orientation):
+    stored, upright = stored_turned(orientation)
+    np.testing.assert_array_equal(decode(to_stored(encode_mask(upright), orientation)), stored)
+    np.testing.assert_array_equal(turn_upright(stored, orientation), upright)
+
+
+def load(folder, *, orientation, size, frame="auto", box=(2, 1, 7, 3)):
+    """A box on one photo; the size as the annotations say it, (height, width), or none in YOLO."""
+    infos = images(NAMES, SIDES, orientation)
+    if size is None:
+        (folder / "labels").mkdir()
+        height, width = frame_size(infos[NAMES[0]], "upright" if frame == "upright" else "stored")
+        x, y, w, h = box
+        line = f"0 {(x + w / 2) / width} {(y + h / 2) / height} {w / width} {h / height}"
+        (folder / "labels" / "1.txt").write_text(line)
+        (folder / "labels" / "classes.txt").write_text("dog")
+        path = folder / "labels"
+        known = {name: info for name, info in infos.items() if name == NAMES[0]}
+    else:
+        path = folder / "coco.json"
+        path.write_text(json.dumps({
+            "images": [{"id": 1, "file_name": NAMES[0], "height": size[0], "width": size[1]}],
+            "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": list(box)}],
+            "categories": [{"id": 1, "name": "dog"}],
+        }))  # fmt: skip
+        known = infos
+    chosen = [sample for sample in samples() if sample.row_id in known]
+    return load_annotations(path, samples=chosen, images=known, classes=CLASSES, frame=frame)
+
+
+@pytest.mark.parametrize("orientation", [5, 6, 7, 8])
+def test_sizes_tell_the_frame(orientation, tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    as_stored = load(tmp_path / "a", orientation=orientation, size=SIDES)
+    assert (as_stored.upright_rows, as_stored.doubtful_rows) == ((), ())
+    expected = np.zeros(SIDES, bool)
+    expected[1:4, 2:9] = True
+    np.testing.assert_array_equal(as_stored.masks(NAMES[0])["dog"], expected)
+    shown = load(tmp_path / "b", orientation=orientation, size=SIDES[::-1])
+    upright = np.zeros(SIDES[::-1], bool)
+    upright[1:4, 2:9] = True
+    np.testing.assert_array_equal(turn_upright(shown.masks(NAMES[0])["dog"], orientation), upright)
+    assert shown.upright_rows == (NAMES[0],)
+    assert any("annotated upright" in text and NAMES[0] in text for text in shown.messages)
+
+
+@pytest.mark.parametrize(("orientation", "size"), [(3, SIDES), (2, SIDES), (6, None), (3, None)])
+def test_where_nothing_tells_it_is_taken_as_stored_and_told(orientation, size, tmp_path):
+    found = load(tmp_path, orientation=orientation, size=size)
+    assert found.doubtful_rows == (NAMES[0],)
+    assert any("nothing tells" in text and "dataset.annotations_frame=" in text for text in found.messages)
+    assert found.masks(NAMES[0])["dog"][1:4, 2:9].all()
+
+
+@pytest.mark.parametrize("size", [None, SIDES[::-1]])
+def test_the_config_settles_it(size, tmp_path):
+    found = load(tmp_path, orientation=6, size=size, frame="upright")
+    assert found.doubtful_rows == ()
+    upright = turn_upright(found.masks(NAMES[0])["dog"], 6)
+    assert upright[1:4, 2:9].all()
+    assert upright.sum() == 21
+
+
+def test_sizes_against_the_config_are_refused(tmp_path):
+    with pytest.raises(DatasetError, match=r"stored turned \(EXIF\), and dataset\.annotations_frame=stored"):
+        load(tmp_path, orientation=6, size=SIDES[::-1], frame="stored")
+
+
+def test_an_upright_photo_has_one_frame(tmp_path):
+    found = load(tmp_path, orientation=1, size=SIDES, frame="upright")
+    assert (found.upright_rows, found.doubtful_rows) == ((), ())
+    assert replace(found, digest="").messages == tuple(text for text in found.messages if "EXIF" not in text)
