@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from evalharness.annotations.doubts import BoxCounts, Doubt
 from evalharness.annotations.frames import frame_size, tell_frame, to_stored
 from evalharness.annotations.matching import Matches, match_images
 from evalharness.annotations.parsed import ParsedImage, faults_error
@@ -58,8 +59,8 @@ class Annotations:
     """Regions, described, that cover every pixel; among `regions`, though nothing can be measured on them alone."""
     upright_rows: tuple[str, ...]
     """Rows of photos that are stored turned whose regions were drawn on the upright photo, and are turned with it."""
-    doubtful_rows: tuple[str, ...]
-    """Rows of photos that are stored turned, where nothing tells what the regions were drawn on: taken as stored."""
+    doubts: tuple[Doubt, ...]
+    """What is unlikely, and should be looked at."""
     notes: tuple[str, ...]
     """What the reader passed over."""
 
@@ -83,6 +84,16 @@ class Annotations:
         return place_regions(masks, self.roles, placement, orientation=orientation) if masks else None
 
     @property
+    def areas(self) -> dict[str, list[tuple[str, float]]]:
+        """By category: row id and part of its image that each region covers."""
+        found: dict[str, list[tuple[str, float]]] = {}
+        for row_id, regions in self.regions.items():
+            for region in regions:
+                height, width = region.runs.size
+                found.setdefault(region.category, []).append((row_id, count_pixels(region.runs) / (height * width)))
+        return found
+
+    @property
     def messages(self) -> tuple[str, ...]:
         """What a user should know, as sentences."""
         num_rows = len(self.regions) + len(self.unmatched_rows)
@@ -100,12 +111,6 @@ class Annotations:
             found.append(
                 f"{len(self.upright_rows):,} photos are stored turned (EXIF) and were annotated upright; their regions "
                 f"are turned with them: {_list(self.upright_rows)}."
-            )
-        if self.doubtful_rows:
-            found.append(
-                f"{len(self.doubtful_rows):,} annotated photos are stored turned (EXIF), and nothing tells whether "
-                "their regions were drawn on the photo as it is stored or upright. They are taken as stored: look at "
-                f"some, and set dataset.annotations_frame=stored or upright: {_list(self.doubtful_rows)}."
             )
         if self.left_out_images:
             found.append(f"{len(self.left_out_images):,} annotated images are of rows that are not evaluated.")
@@ -162,9 +167,20 @@ def load_annotations(
         empty_regions=tuple(encoded.empty),
         full_regions=tuple(encoded.full),
         upright_rows=tuple(encoded.upright),
-        doubtful_rows=tuple(encoded.doubtful),
+        doubts=(*_doubts_of_frames(tuple(encoded.doubtful)), *encoded.boxes.doubts),
         notes=parsed.notes,
     )
+
+
+def _doubts_of_frames(row_ids: tuple[str, ...]) -> tuple[Doubt, ...]:
+    if not row_ids:
+        return ()
+    sentence = (
+        f"{len(row_ids):,} annotated photos are stored turned (EXIF), and nothing tells whether their regions were "
+        "drawn on the photo as it is stored or upright. They are taken as stored (dataset.annotations_frame=stored or "
+        "upright settles it)"
+    )
+    return (Doubt(sentence, row_ids),)
 
 
 @dataclass
@@ -179,6 +195,7 @@ class _Encoded:
     """Rows whose regions were drawn on the upright photo, as the sizes tell or the config says."""
     doubtful: dict[str, None] = field(default_factory=dict)
     """Rows of photos that are stored turned, where nothing tells what the regions were drawn on."""
+    boxes: BoxCounts = field(default_factory=BoxCounts)
 
 
 def _encode_regions(matches: Matches, images: Mapping[str, ImageInfo], path: Path, frame: str) -> _Encoded:
@@ -209,6 +226,7 @@ def _encode_image(row_id: str, parsed: ParsedImage, info: ImageInfo, wanted: str
     kept = []
     for number, (category, shape) in enumerate(parsed.shapes, start=1):
         described = f"{category!r} in {row_id!r} ({parsed.where})"
+        encoded.boxes.add(row_id, shape, size)
         try:
             runs = encode(shape, size)
         except ShapeError as error:

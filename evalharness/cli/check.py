@@ -1,15 +1,16 @@
 """`evalharness check`: everything that can be wrong, at once and without evaluating."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from evalharness.cli.check_regions import look_at_regions
 from evalharness.cli.first_look import missing_files
 from evalharness.config.compose import compose_config
 from evalharness.console import console, new_table, note, warn
 from evalharness.errors import EvalHarnessError
 
 if TYPE_CHECKING:
+    from evalharness.annotations import Annotations
     from evalharness.config import RunConfig
     from evalharness.evaluating.stage import Stage
     from evalharness.records import Dataset, VisionTransformer
@@ -30,19 +31,28 @@ def check(arguments: Sequence[str]) -> int:
     problems: list[EvalHarnessError] = []
     dataset = _checked_dataset(config, problems)
     model = _checked_model(config, dataset, problems)
-    _check_files(config, dataset, problems)
+    annotations = _check_files(config, dataset, problems)
     if dataset is not None:
         _print_dataset(dataset)
     if model is not None:
         _print_model(model)
+    num_warnings = 0
+    if dataset is not None and annotations is not None:
+        num_warnings = look_at_regions(config, dataset, annotations, model.grid_size if model else None)
     if dataset is not None and model is not None and config.model.probe:
         _probe(config, dataset, model)
     told = {str(problem) for problem in missing}
     others = [problem for problem in problems if str(problem) not in told]
     _print_problems(others)
     problems = [*missing, *others]
-    note(f"{len(problems)} problem{'s' if len(problems) != 1 else ''} found" if problems else "no problem found")
+    _sum_up(len(problems), num_warnings)
     return max((problem.exit_code for problem in problems), default=0)
+
+
+def _sum_up(num_problems: int, num_warnings: int) -> None:
+    found = f"{num_problems} problem{'s' if num_problems != 1 else ''} found" if num_problems else "no problem found"
+    doubts = f"; {num_warnings} warning{'s' if num_warnings != 1 else ''} to look at" if num_warnings else ""
+    note(f"{found}{doubts}")
 
 
 def _print_problems(problems: Sequence[EvalHarnessError]) -> None:
@@ -67,19 +77,25 @@ def _checked_dataset(config: "RunConfig", problems: list[EvalHarnessError]) -> "
         return None
 
 
-def _check_files(config: "RunConfig", dataset: "Dataset | None", problems: list[EvalHarnessError]) -> None:
-    """Settings and files of every stage, and annotations if there is a dataset to match them to."""
+def _check_files(
+    config: "RunConfig", dataset: "Dataset | None", problems: list[EvalHarnessError]
+) -> "Annotations | None":
+    """Settings and files of every stage, and annotations, which it returns, if there is a dataset to match them to."""
     from evalharness.evaluating.inputs import read_regions
     from evalharness.evaluating.stages.registry import STAGES
 
-    checks: list[Callable[[], object]] = [partial(_check_stage, stage, config) for stage in STAGES]
-    if dataset is not None:
-        checks.append(lambda: read_regions(config, dataset, config.model.classes or dataset.classes))
-    for check_one in checks:
+    for stage in STAGES:
         try:
-            check_one()
+            _check_stage(stage, config)
         except EvalHarnessError as error:
             problems.append(error)
+    if dataset is None:
+        return None
+    try:
+        return read_regions(config, dataset, config.model.classes or dataset.classes)
+    except EvalHarnessError as error:
+        problems.append(error)
+        return None
 
 
 def _check_stage(stage: "type[Stage[Any]]", config: "RunConfig") -> None:

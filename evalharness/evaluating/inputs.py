@@ -14,11 +14,13 @@ from evalharness.annotations import Annotations, load_annotations
 from evalharness.attention import map_specs
 from evalharness.audit import Resampling
 from evalharness.config import RunConfig
-from evalharness.console import note
+from evalharness.console import note, warn
 from evalharness.errors import ConfigError, DatasetError
 from evalharness.evaluating.stopwatch import Stopwatch
 from evalharness.records import Dataset, IntArray, MapSpec, WeightsSource
 from evalharness.weights_files import find_weights
+
+MAX_NAMED_ROWS = 5
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,8 @@ def read_regions(config: RunConfig, dataset: Dataset, classes: Sequence[str]) ->
     )
     for message in found.messages:
         note(f"annotations: {message}")
+    for doubt in found.doubts:
+        warn(f"annotations: {doubt.sentence}: {', '.join(doubt.row_ids[:MAX_NAMED_ROWS])}")
     if not found.regions:
         raise DatasetError(
             "no annotation belongs to a row of the CSV",

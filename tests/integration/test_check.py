@@ -1,6 +1,7 @@
 """`evalharness check` loads the pre-trained model that names hot regions, as the run will."""
 
 import pytest
+from PIL import Image
 
 from evalharness.cli.check import check
 from evalharness.config.compose import overrides_from
@@ -25,3 +26,27 @@ def test_the_namer_is_loaded(tiny_run, tmp_path, capsys, model, exit_code, told)
     )
     assert check(overrides_from(given)) == exit_code
     assert told in capsys.readouterr().err
+
+
+def test_regions_are_drawn_to_be_looked_at(tiny_run, tmp_path, capsys):
+    boxes = tmp_path / "boxes.csv"
+    rows = [f"test/{name}/000{number}.jpg,dog,4,6,20,20" for name in ("roses", "tulips") for number in range(4)]
+    boxes.write_text("\n".join(["path,category,x,y,width,height", *rows]))
+    given = tiny_run.overrides(tmp_path, dataset__annotations=str(boxes), dataset__name="p")
+    assert check(overrides_from(given)) == 0
+    told = capsys.readouterr().err
+    assert told.splitlines()[-1] == "no problem found"
+    with Image.open(tmp_path / "check" / "regions-p.png") as sheet:
+        assert min(sheet.size) > 400
+    assert "regions-p.png" in told.replace("\n", "")
+
+
+def test_what_is_unlikely_in_regions_is_told(tiny_run, tmp_path, capsys):
+    boxes = tmp_path / "boxes.csv"
+    # Corners where sizes belong, on photos of 44 x 36 pixels.
+    rows = [f"test/{name}/000{number}.jpg,dog,20,20,40,35" for name in ("roses", "tulips") for number in range(4)]
+    boxes.write_text("\n".join(["path,category,x,y,width,height", *rows]))
+    assert check(overrides_from(tiny_run.overrides(tmp_path, dataset__annotations=str(boxes)))) == 0
+    told = " ".join(capsys.readouterr().err.split())
+    assert "8 of 8 boxes reach beyond their image" in told
+    assert told.endswith("no problem found; 1 warning to look at")

@@ -1,7 +1,6 @@
 """Photos that are stored turned: regions drawn upright land where they were drawn, and doubts are told."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -65,7 +64,7 @@ def test_sizes_tell_the_frame(orientation, tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     as_stored = load(tmp_path / "a", orientation=orientation, size=SIDES)
-    assert (as_stored.upright_rows, as_stored.doubtful_rows) == ((), ())
+    assert (as_stored.upright_rows, as_stored.doubts) == ((), ())
     expected = np.zeros(SIDES, bool)
     expected[1:4, 2:9] = True
     np.testing.assert_array_equal(as_stored.masks(NAMES[0])["dog"], expected)
@@ -80,15 +79,17 @@ def test_sizes_tell_the_frame(orientation, tmp_path):
 @pytest.mark.parametrize(("orientation", "size"), [(3, SIDES), (2, SIDES), (6, None), (3, None)])
 def test_where_nothing_tells_it_is_taken_as_stored_and_told(orientation, size, tmp_path):
     found = load(tmp_path, orientation=orientation, size=size)
-    assert found.doubtful_rows == (NAMES[0],)
-    assert any("nothing tells" in text and "dataset.annotations_frame=" in text for text in found.messages)
+    (doubt,) = found.doubts
+    assert doubt.row_ids == (NAMES[0],)
+    assert "nothing tells" in doubt.sentence
+    assert "dataset.annotations_frame=" in doubt.sentence
     assert found.masks(NAMES[0])["dog"][1:4, 2:9].all()
 
 
 @pytest.mark.parametrize("size", [None, SIDES[::-1]])
 def test_the_config_settles_it(size, tmp_path):
     found = load(tmp_path, orientation=6, size=size, frame="upright")
-    assert found.doubtful_rows == ()
+    assert found.doubts == ()
     upright = turn_upright(found.masks(NAMES[0])["dog"], 6)
     assert upright[1:4, 2:9].all()
     assert upright.sum() == 21
@@ -101,5 +102,5 @@ def test_sizes_against_the_config_are_refused(tmp_path):
 
 def test_an_upright_photo_has_one_frame(tmp_path):
     found = load(tmp_path, orientation=1, size=SIDES, frame="upright")
-    assert (found.upright_rows, found.doubtful_rows) == ((), ())
-    assert replace(found, digest="").messages == tuple(text for text in found.messages if "EXIF" not in text)
+    assert (found.upright_rows, found.doubts) == ((), ())
+    assert not any("EXIF" in text for text in found.messages)
