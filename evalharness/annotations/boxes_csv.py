@@ -98,10 +98,10 @@ def _read_table(path: Path, faults: list[str], tally: Tally) -> _Table:
 
 
 def _read_header(text: str, separator: str) -> list[str]:
-    """Names of the columns; those without a name, as spreadsheets leave them, are empty."""
+    """Names of the columns in lower case; those without a name, as spreadsheets leave them, are empty."""
     try:
         for _, row in read_records(text, separator, skip_spaces=True):
-            names = [cell.strip() for cell in row]
+            names = [cell.strip().lower() for cell in row]
             if any(names) and not _is_hint(row):
                 return names
     except RecordError:

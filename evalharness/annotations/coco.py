@@ -64,7 +64,7 @@ def read_coco(path: Path) -> Parsed:
     shapes = _read_annotations(content["annotations"], images, categories, findings)
     parsed = _join_by_name(images, shapes, findings)
     if findings.repeats:
-        what = f"{len(findings.repeats):,} ids of {path} stand for more than one thing"
+        what = f"ids that stand for more than one thing in {path} ({len(findings.repeats):,})"
         raise faults_error(what, findings.repeats, FIX_IDS)
     if findings.faults:
         raise faults_error(f"{len(findings.faults):,} entries of {path} cannot be used", findings.faults, FIX)

@@ -110,10 +110,17 @@ def _has_inside(ring: Sequence[float]) -> bool:
     """Whether a polygon has three points that do not lie on one line."""
     if len(ring) < MIN_RING_NUMBERS:
         return False
-    offsets = [(x - ring[0], y - ring[1]) for x, y in zip(ring[::2], ring[1::2], strict=False)]
-    along = next(((x, y) for x, y in offsets if (x, y) != (0, 0)), (0.0, 0.0))
-    # What is not finite, or lacks a number, is refused where the polygon is drawn.
-    return len(ring) % 2 == 1 or any(along[0] * y != along[1] * x for x, y in offsets)
+    if len(ring) % 2:
+        # It lacks a number, and is refused where it is drawn.
+        return True
+    left, top = ring[:2]
+    along_x = along_y = 0.0
+    for x, y in zip(ring[::2], ring[1::2], strict=True):
+        if along_x == 0 == along_y:
+            along_x, along_y = x - left, y - top
+        elif along_x * (y - top) != along_y * (x - left):
+            return True
+    return False
 
 
 def _read_runs(segmentation: Mapping[str, Any], image_size: Size | None) -> RunLengths | None:

@@ -111,7 +111,7 @@ def choose_form(lines: Sequence[Line], naming: Naming) -> Form:
         # A drawn polygon does not have 0 and 1 in just these places, line after line.
         return certain[0]
     can_be_polygons = _share(long, polygons) == 1
-    others = [form for form in forms if form.keypoint_size != 3 and _share(long, form) >= LIKELY]
+    others = [form for form in forms if form not in visible and _share(long, form) >= LIKELY]
     if can_be_polygons and (is_oriented or (naming.has_yaml and not visible)):
         return polygons
     found = [*([polygons] if can_be_polygons else []), *visible, *others]
@@ -121,8 +121,8 @@ def choose_form(lines: Sequence[Line], naming: Naming) -> Form:
 
 
 def _ambiguous(lines: Sequence[Line], forms: Sequence[Form]) -> DatasetError:
-    shape = next((f"[{form.num_keypoints}, {form.keypoint_size}]" for form in forms if form.num_keypoints), None)
-    is_pose = f"With `kpt_shape: {shape}` in it they are key points" if shape else "They may be predictions of tracks"
+    shapes = " or ".join(f"[{form.num_keypoints}, {form.keypoint_size}]" for form in forms if form.num_keypoints)
+    is_pose = f"With `kpt_shape: {shapes}` in it they are key points" if shapes else "They may be predictions of tracks"
     return DatasetError(
         "YOLO lines can be read in more than one way",
         got=f"{len(lines):,} lines of {len(lines[0].numbers) + 1} fields that fit {' and '.join(map(str, forms))}",
@@ -218,8 +218,10 @@ def _fits(line: Line, form: Form) -> bool:
 
 
 def _is_keypoint(point: tuple[float, ...], box: tuple[float, float, float, float]) -> bool:
-    """Whether numbers are a point of a box, or one that was not labelled."""
+    """Whether numbers are a point of a box, or one that was not labelled; a third is a visibility or a confidence."""
     x, y, width, height = box
+    if not all(0 <= number <= 2 for number in point[2:]):
+        return False
     if point[0] == point[1] == 0 or point[2:] == (0,):
         return True
     reach = 0.5 + REACH

@@ -34,6 +34,7 @@ def is_dog(parsed):
     ("header", "row"),
     [
         (HEADER.replace(",", ", "), ROW.replace(",", ", ")),
+        (HEADER.title(), ROW),
         (HEADER.replace(",", " ,"), ROW.replace(",", "\t,")),
         (HEADER.replace(",", " , "), ROW.replace(",", "\u00a0,\u00a0")),
         (HEADER.replace(",", ", "), '"a/1.jpg", "dog", "4", "2", "6", "5"'),

@@ -44,7 +44,8 @@ def refused(read, content):
 def test_ids_that_start_again_are_refused_and_named(read):
     one, two = coco([(1, "a.jpg")], [dog()], [(3, "dog")]), coco([(1, "b.jpg")], [dog(bbox=[1, 1, 2, 2])], [(3, "cat")])
     text = refused(read, {key: one[key] + two[key] for key in one})
-    assert text.startswith("3 ids of ")
+    assert text.startswith("ids that stand for more than one thing in ")
+    assert "a.json (3):" in text
     assert "category id 3: 'dog' and 'cat'" in text
     assert "image id 1: 'a.jpg' and 'b.jpg'" in text
     assert "annotation id 1: entries 1 and 2 of the list" in text
@@ -55,7 +56,7 @@ def test_ids_that_start_again_are_refused_and_named(read):
 def test_one_kind_of_repeated_ids_is_enough(key, read):
     content = coco([(1, "a.jpg"), (2, "b.jpg")], [dog(1), dog(2, 2)], [(3, "dog"), (4, "cat")])
     content[key][1]["id"] = content[key][0]["id"]
-    assert refused(read, content).startswith("1 ids of ")
+    assert "a.json (1):" in refused(read, content)
 
 
 def test_a_list_that_stands_twice_is_refused(read):

@@ -100,13 +100,25 @@ def test_key_points_far_from_their_box_may_be_polygons(read):
 def test_key_points_without_visibility_may_be_polygons(read):
     files = {"labels/1.txt": lines(poses(2))}
     text = refused(read, files)
-    assert "12 lines of 9 fields that fit polygons and boxes with 2 key points of 2 numbers" in text
+    assert "12 lines of 9 fields that fit polygons and boxes with 1 key point of 3 numbers and a confidence" in text
+    assert "and boxes with 2 key points of 2 numbers" in text
     assert "Put the data.yaml" in text
-    assert "`kpt_shape: [2, 2]`" in text
+    assert "`kpt_shape: [1, 3] or [2, 2]`" in text
     boxes = read({**files, "data.yaml": "names: [cat, dog]\nkpt_shape: [2, 2]\n"}).images[0].shapes
     assert all(type(shape) is Box for _, shape in boxes)
     drawn = read({**files, "data.yaml": "names: [cat, dog]\n"}).images[0].shapes
     assert all(type(shape) is Polygons for _, shape in drawn)
+
+
+@pytest.mark.parametrize("keypoints", [1, 2, 3, 17])
+def test_predicted_key_points_with_a_confidence_each_may_be_polygons(keypoints, read):
+    rows = poses(3, keypoints=keypoints)
+    for row in rows:
+        row[6::3] = [0.9] * keypoints
+    assert f"boxes with {keypoints} key point" in refused(read, {"labels/1.txt": lines(rows)})
+    yaml = f"names: [cat, dog]\nkpt_shape: [{keypoints}, 3]\n"
+    shapes = read({"labels/1.txt": lines(rows), "data.yaml": yaml}).images[0].shapes
+    assert all(type(shape) is Box for _, shape in shapes)
 
 
 @pytest.mark.parametrize("points", [3, 4, 5, 6, 8, 20])
