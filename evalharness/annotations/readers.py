@@ -84,8 +84,7 @@ def detect_format(path: Path) -> str:
         found = [name for name, reader in READERS.items() if reader.suffix in suffixes and _takes_file(reader)]
     else:
         files = [file.relative_to(path) for file in list_files(path)]
-        # Lists of names and of images say nothing about the format of what lies beside them.
-        suffixes = {file.suffix.lower() for file in files if file.name not in NAME_FILES and not is_label_file(file)}
+        suffixes = {file.suffix.lower() for file in files if not _is_beside_the_point(file)}
         found = [name for name, reader in READERS.items() if reader.suffix in suffixes and reader.is_folder]
     if len(found) == 1:
         return found[0]
@@ -100,3 +99,9 @@ def detect_format(path: Path) -> str:
 
 def _takes_file(reader: Reader) -> bool:
     return not reader.is_folder or reader.suffix == ".xml"
+
+
+def _is_beside_the_point(relative: Path) -> bool:
+    """Whether a file says nothing about the format of what lies beside it: lists of names and images, and read-mes."""
+    is_document = relative.name.lower().startswith(("readme", "license", "licence"))
+    return is_document or relative.name in NAME_FILES or is_label_file(relative)

@@ -230,5 +230,6 @@ def test_lists_beside_annotations_do_not_hide_their_format(folder):
     (folder / "ImageSets" / "Main").mkdir(parents=True)
     (folder / "ImageSets" / "Main" / "default.txt").write_text("1\n")
     (folder / "labelmap.txt").write_text(CVAT)
-    (folder / ".DS_Store").write_text("x")
+    for name in (".DS_Store", "README.roboflow.txt", "LICENSE.txt"):
+        (folder / name).write_text("x")
     assert detect_format(folder) == "voc"
