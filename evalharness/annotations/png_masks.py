@@ -8,11 +8,11 @@ import numpy as np
 from PIL import Image
 
 from evalharness.annotations.class_maps import AmbiguousError, ClassMap, Naming, name_values, take_apart
-from evalharness.annotations.folders import list_files
 from evalharness.annotations.mask_labels import LABEL_FILES, Labels, find_label_file, is_label_file, read_labels
 from evalharness.annotations.parsed import Parsed, ParsedImage, Tally, faults_error, list_some
 from evalharness.annotations.shapes import RunLengths, Shape, Size, encode_mask
 from evalharness.errors import DatasetError
+from evalharness.folders import list_files
 
 MAX_PIXELS = 64_000_000
 FIX = "Save masks as PNG in grey, black and white, RGB or with a palette: zero is outside, anything else inside."

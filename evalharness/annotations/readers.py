@@ -6,7 +6,6 @@ from pathlib import Path
 
 from evalharness.annotations.boxes_csv import read_boxes_csv
 from evalharness.annotations.coco import read_coco
-from evalharness.annotations.folders import list_files
 from evalharness.annotations.mask_labels import is_label_file
 from evalharness.annotations.parsed import Parsed
 from evalharness.annotations.png_masks import read_png_masks
@@ -14,6 +13,7 @@ from evalharness.annotations.voc import read_voc
 from evalharness.annotations.yolo import read_yolo
 from evalharness.annotations.yolo_names import NAME_FILES
 from evalharness.errors import ConfigError, DatasetError
+from evalharness.folders import list_files
 
 
 @dataclass(frozen=True, slots=True)

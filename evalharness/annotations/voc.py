@@ -3,9 +3,9 @@
 from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree
 
-from evalharness.annotations.folders import IMAGE_SUFFIXES, list_files
 from evalharness.annotations.parsed import Parsed, ParsedImage, Tally, faults_error
 from evalharness.annotations.shapes import Box, Shape, Size
+from evalharness.folders import IMAGE_SUFFIXES, list_files
 
 MAX_BYTES = 1 << 24
 FIX = "Correct these files, or export the annotations again."

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 
-from evalharness.annotations.folders import IMAGE_SUFFIXES, list_files
 from evalharness.annotations.parsed import Parsed, ParsedImage, Tally, faults_error, read_text
 from evalharness.annotations.shapes import Shape
 from evalharness.annotations.yolo_lines import Line, choose_form, parse_line, read_shape
 from evalharness.annotations.yolo_names import NAME_FILES, Naming, read_naming
+from evalharness.folders import IMAGE_SUFFIXES, list_files
 
 FIX = (
     "A line is `class x_centre y_centre width height` or `class x1 y1 x2 y2 x3 y3 ...`, in parts of the image's sides."

@@ -9,9 +9,9 @@ from typing import Any
 
 import yaml
 
-from evalharness.annotations.folders import list_files
 from evalharness.annotations.parsed import read_text, show
 from evalharness.errors import DatasetError
+from evalharness.folders import list_files
 
 NAME_FILES = ("classes.txt", "data.yaml", "data.yml", "obj.names")
 LIST_KEYS = ("train", "val", "valid", "test")

@@ -12,6 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from evalharness.audit.seeding import generator_for
 from evalharness.errors import DatasetError
+from evalharness.folders import list_files
 from evalharness.records import UInt8Array
 
 ENDINGS = (".png", ".webp")
@@ -62,7 +63,7 @@ def load_cutouts(folder: Path) -> dict[str, dict[str, UInt8Array]]:
     """
     if not folder.is_dir():
         raise DatasetError("cut-outs not found", expected="a folder", got=folder, where="stress.cutouts")
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS and path.is_file())
+    paths = list_files(folder, *ENDINGS)
     if not paths:
         raise DatasetError(
             "folder holds no cut-outs",

@@ -9,6 +9,7 @@ from evalharness.config import RunConfig
 from evalharness.dataset.decode import FORMATS
 from evalharness.dataset.scan import inspect_file
 from evalharness.errors import ConfigError
+from evalharness.folders import list_files
 from evalharness.inspecting.inspection import Unreadable
 from evalharness.records import ImageInfo, UInt8Array
 
@@ -51,7 +52,7 @@ def list_images(names: Sequence[str]) -> list[Path]:
     for name in names:
         path = Path(name)
         if path.is_dir():
-            images = sorted(each for each in path.rglob("*") if each.suffix.lower() in ENDINGS and each.is_file())
+            images = list_files(path, *ENDINGS)
             if not images:
                 raise ConfigError("no images in the folder", expected=", ".join(FORMATS), got="none", where=path)
             found += images

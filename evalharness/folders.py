@@ -1,4 +1,4 @@
-"""The files of a folder of annotations, without those that operating systems and editors leave in it."""
+"""The files of a folder, without those that operating systems and editors leave in it."""
 
 from pathlib import Path
 
@@ -22,21 +22,21 @@ SYSTEM_NAMES = frozenset(
 SYSTEM_PREFIXES = ("._", "~$")
 
 
-def list_files(folder: Path, suffix: str | None = None) -> list[Path]:
+def list_files(folder: Path, *suffixes: str) -> list[Path]:
     """Files below a folder, sorted; those of the operating system are passed over, with all that is in such a folder.
 
     Args:
         folder: Searched with its subfolders.
-        suffix: Only files with this ending, in either case.
+        suffixes: Only files with one of these endings, in either case; all files if there are none.
 
     Raises:
         DatasetError: The folder cannot be read.
     """
     try:
         found = sorted(file for file in folder.rglob("*") if not _is_of_system(file.relative_to(folder)))
-        return [file for file in found if suffix in (None, file.suffix.lower()) and file.is_file()]
+        return [file for file in found if (not suffixes or file.suffix.lower() in suffixes) and file.is_file()]
     except OSError as error:
-        raise DatasetError("a folder of annotations cannot be read", got=error, where=folder) from error
+        raise DatasetError("a folder cannot be read", got=error, where=folder) from error
 
 
 def _is_of_system(relative: Path) -> bool:
