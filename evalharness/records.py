@@ -188,7 +188,7 @@ class VisionTransformer:
     classes: tuple[str, ...]
     """In the order of the outputs."""
     preprocessing: str
-    """`raw` (0 to 255) or `vit` (-1 to 1)."""
+    """As the config has it: a name such as `raw` or `vit`, or `{mean: [...], std: [...]}`."""
     image_size: tuple[int, int]
     """(height, width) in pixels."""
     patch_size: int

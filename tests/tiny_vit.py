@@ -31,6 +31,7 @@ class TinyRun:
             **{f"model.{name}": value for name, value in TINY_SIZES.items()},
             "model.preprocessing": "vit",
             "model.weights": str(self.weights),
+            "model.probe": 0,
             "dataset.csv": str(self.csv),
             "runs_dir": str(runs_dir),
             "bootstrap.num_resamples": 200,

@@ -1,12 +1,13 @@
 """`evalharness check`: everything that can be wrong, at once and without evaluating."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from evalharness.cli.check_regions import look_at_regions
 from evalharness.cli.first_look import missing_files
 from evalharness.config.compose import compose_config
-from evalharness.console import console, new_table, note, warn
+from evalharness.console import console, interval_text, new_table, note, warn
 from evalharness.errors import EvalHarnessError
 
 if TYPE_CHECKING:
@@ -15,11 +16,14 @@ if TYPE_CHECKING:
     from evalharness.evaluating.stage import Stage
     from evalharness.records import Dataset, VisionTransformer
 
+USUAL_HEAD_WIDTH = 64
+"""Of nearly all published Vision Transformers."""
+
 
 def check(arguments: Sequence[str]) -> int:
     """Validates config, CSV, images, annotations, weights and every other file that the config names.
 
-    Prints the model's structure and, with model.probe=N, the probe.
+    Prints the model's structure and how it scores model.probe images under other settings than the configured ones.
     """
     config = compose_config(arguments)
     # At once: what follows imports TensorFlow.
@@ -36,23 +40,24 @@ def check(arguments: Sequence[str]) -> int:
         _print_dataset(dataset)
     if model is not None:
         _print_model(model)
-    num_warnings = 0
+    num_doubts = 0
     if dataset is not None and annotations is not None:
-        num_warnings = look_at_regions(config, dataset, annotations, model.grid_size if model else None)
-    if dataset is not None and model is not None and config.model.probe:
-        _probe(config, dataset, model)
+        num_doubts = look_at_regions(config, dataset, annotations, model.grid_size if model else None)
+    warnings = _probe(config, dataset, model) if dataset is not None and model is not None else []
     told = {str(problem) for problem in missing}
     others = [problem for problem in problems if str(problem) not in told]
     _print_problems(others)
     problems = [*missing, *others]
-    _sum_up(len(problems), num_warnings)
+    for text in warnings:
+        warn(text)
+    note(_counted(len(problems), num_doubts + len(warnings)))
     return max((problem.exit_code for problem in problems), default=0)
 
 
-def _sum_up(num_problems: int, num_warnings: int) -> None:
-    found = f"{num_problems} problem{'s' if num_problems != 1 else ''} found" if num_problems else "no problem found"
-    doubts = f"; {num_warnings} warning{'s' if num_warnings != 1 else ''} to look at" if num_warnings else ""
-    note(f"{found}{doubts}")
+def _counted(num_problems: int, num_warnings: int) -> str:
+    counts = {"problem": num_problems, "warning": num_warnings}
+    parts = [f"{count} {word}{'s' if count != 1 else ''}" for word, count in counts.items() if count]
+    return f"{' and '.join(parts)} found" if parts else "no problem found"
 
 
 def _print_problems(problems: Sequence[EvalHarnessError]) -> None:
@@ -150,31 +155,26 @@ def _print_model(model: "VisionTransformer") -> None:
     )
 
 
-def _probe(config: "RunConfig", dataset: "Dataset", model: "VisionTransformer") -> None:
-    import numpy as np
+def _probe(config: "RunConfig", dataset: "Dataset", model: "VisionTransformer") -> list[str]:
+    """Prints how the weights score under other settings; returns what to warn of."""
+    from evalharness.evaluating.probe import has_unknown_heads, probe
 
-    from evalharness.dataset import iterate_batches
-    from evalharness.model import probe_preprocessing
-
-    generator = np.random.default_rng(config.seed)
-    count = min(config.model.probe, len(dataset.samples))
-    positions = np.sort(generator.choice(len(dataset.samples), count, replace=False))
-    batches = list(
-        iterate_batches(
-            dataset,
-            positions,
-            image_size=model.image_size,
-            config=config.dataset,
-            batch_size=config.batch_size,
-            num_workers=config.num_workers,
-        )
-    )
-    kept = np.concatenate([batch.positions for batch in batches])
-    labels = np.array([model.classes.index(dataset.samples[position].label) for position in kept])
-    result = probe_preprocessing(model, np.concatenate([batch.images for batch in batches]), labels)
-    note(
-        f"probe on {len(kept)} images: accuracy {result.accuracy_raw:.3f} with raw, {result.accuracy_vit:.3f} with vit "
-        f"(configured: {model.preprocessing})"
-    )
-    if result.warning:
-        warn(result.warning)
+    if not config.model.probe:
+        width = model.hidden_size // model.num_heads
+        if has_unknown_heads(config, model) and width != USUAL_HEAD_WIDTH:
+            note(
+                f"heads of {width} (hidden_size / num_heads), usually {USUAL_HEAD_WIDTH}: weights fit any number of "
+                "heads, and model.probe=N tells which one scores best"
+            )
+        return []
+    found = probe(config, dataset, model)
+    for result in found:
+        table = new_table(f"probe on {result.num_images} images: {result.key}")
+        for heading in ("value", "accuracy", "gain"):
+            table.add_column(heading, justify="left" if heading == "value" else "right", no_wrap=heading != "value")
+        table.add_row(f"{result.configured.value} (configured)", f"{result.configured.accuracy:.3f}", "")
+        for candidate in result.others:
+            table.add_row(candidate.value, f"{candidate.accuracy:.3f}", interval_text(asdict(candidate.gain)))
+        console.print(table)
+        note(result.sentence)
+    return [result.warning for result in found if result.warning]

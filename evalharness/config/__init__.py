@@ -4,12 +4,14 @@ from evalharness.config.attention import AttentionConfig, MapConfig
 from evalharness.config.dataset import DatasetConfig
 from evalharness.config.model import BACKBONES, CUSTOM_SIZES, HeadLayer, ModelConfig
 from evalharness.config.output import BootstrapConfig, CompareConfig, ReportConfig, TrackingConfig
+from evalharness.config.preprocessing import PREPROCESSINGS, Normalization, preprocessing_text
 from evalharness.config.run import RunConfig
 from evalharness.config.stages import AuditConfig, FaithfulnessConfig, GateConfig, StressConfig, WhatIsItConfig
 
 __all__ = [
     "BACKBONES",
     "CUSTOM_SIZES",
+    "PREPROCESSINGS",
     "AttentionConfig",
     "AuditConfig",
     "BootstrapConfig",
@@ -20,9 +22,11 @@ __all__ = [
     "HeadLayer",
     "MapConfig",
     "ModelConfig",
+    "Normalization",
     "ReportConfig",
     "RunConfig",
     "StressConfig",
     "TrackingConfig",
     "WhatIsItConfig",
+    "preprocessing_text",
 ]

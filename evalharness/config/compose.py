@@ -16,7 +16,8 @@ from evalharness.errors import ConfigError
 
 HINTS = {
     "model.weights": "the weights file, such as model.weights=runs/run1.h5",
-    "model.preprocessing": "what training fed the model: raw (0 to 255) or vit (-1 to 1)",
+    "model.preprocessing": "what training fed the model: raw (0 to 255), vit (-1 to 1), rescale (0 to 1), imagenet, "
+    "or {mean: [r,g,b], std: [r,g,b]}",
     "model.builder": "package.module.function that returns your Keras model",
     "model.allow_code": "true if you trust the file",
     "dataset.csv": "the list of images, such as dataset.csv=testing_files.csv",

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from evalharness.config.base import Frozen, Options, Text
+from evalharness.config.preprocessing import Preprocessing
 
 BACKBONES = ("vit_b16", "vit_b32", "vit_l16", "vit_l32", "custom", "from_file")
 CUSTOM_SIZES = ("patch_size", "num_layers", "hidden_size", "num_heads", "mlp_dim")
@@ -55,7 +56,10 @@ class ModelConfig(Frozen):
     weights: Text = Field(description="Path of the weights file, or an MLflow uri (`runs:/...`, `models:/...`).")
     backbone: Literal["vit_b16", "vit_b32", "vit_l16", "vit_l32", "custom", "from_file"]
     image_size: ImageSize = Field(description="Pixels: one number, or [height, width].")
-    preprocessing: Literal["raw", "vit"] = Field(description="`raw`: 0 to 255; `vit`: x / 127.5 - 1.")
+    preprocessing: Preprocessing = Field(
+        description="`raw`: 0 to 255; `vit`: x / 127.5 - 1; `rescale`: x / 255; `imagenet`, or `{mean: [r,g,b], "
+        "std: [r,g,b]}`: (x / 255 - mean) / std."
+    )
     head: tuple[HeadLayer, ...] = ()
     classes: tuple[Text, ...] | None = Field(None, description="Order of the outputs; default `dataset.classes`.")
     patch_size: int | None = Field(None, gt=0)
@@ -71,7 +75,11 @@ class ModelConfig(Frozen):
     reference: Text | None = Field(
         None, description="Weights of the same backbone before fine-tuning, with or without a head: where did it look?"
     )
-    probe: int = Field(0, ge=0, description="`check` scores this many images under both preprocessings.")
+    probe: int = Field(
+        32,
+        ge=0,
+        description="Images that `check`, and `run` before it predicts, score under every preprocessing; 0: none.",
+    )
 
     @field_validator("classes")
     @classmethod

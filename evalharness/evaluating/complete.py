@@ -43,9 +43,10 @@ def complete(
     samples = results.samples_table(rows.samples, inputs.dataset.images, probs, inputs.classes, rows.writer.map_sums())
     results.write_tables(folder, samples, evaluation, kept.skipped, inputs.classes)
     _draw(rows, samples, evaluation, findings)
-    warnings = [warning] if (warning := class_order_warning(evaluation.confusion, inputs.classes)) else []
-    for text in warnings:
-        warn(text)
+    order_warning = class_order_warning(evaluation.confusion, inputs.classes)
+    if order_warning:
+        warn(order_warning)
+    warnings = [*results.ProbeWarnings(folder, inputs.fingerprint).read(), *([order_warning] if order_warning else [])]
     measures = results.map_measures(rows.maps) | results.speed_measures(session.clock.durations_s, num_predicted)
     for found in findings:
         measures |= found.measures

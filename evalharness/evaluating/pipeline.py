@@ -10,6 +10,7 @@ from evalharness.console import note
 from evalharness.evaluating.complete import complete
 from evalharness.evaluating.inputs import Inputs, gather_inputs
 from evalharness.evaluating.predict import predict
+from evalharness.evaluating.probe import probe_first
 from evalharness.evaluating.session import EvaluatedRows, Session
 from evalharness.evaluating.stage import Findings, Stage
 from evalharness.evaluating.stages.registry import STAGES
@@ -55,6 +56,7 @@ def compute_results(session: Session, stages: Stages, request: str) -> None:
         inputs.folder, inputs.recipe, inputs.fingerprint, layout, resume=inputs.config.resume
     ) as writer:
         model.write(inputs.folder, inputs.fingerprint)
+        probe_first(session, writer)
         num_predicted = predict(session, writer)
         kept = results.drop_failed_rows(writer, inputs.dataset, inputs.config.dataset.on_error)
         samples = tuple(inputs.dataset.samples[position] for position in kept.evaluated)

@@ -14,7 +14,7 @@ from evalharness.errors import ConfigError, ResultsError, WeightsError
 from evalharness.inference import ForwardPass
 from evalharness.inspecting.evaluated_images import EvaluatedImages
 from evalharness.records import MapSpec, WeightsSource
-from evalharness.results import StoredResult
+from evalharness.results import StoredResult, input_settings
 from evalharness.weights_files import find_weights
 
 
@@ -120,8 +120,7 @@ def check_same_input(stored: StoredResult, config: RunConfig) -> None:
     Raises:
         ResultsError: The settings of the input are others.
     """
-    now = {"image_size": list(config.model.image_size), "preprocessing": config.model.preprocessing}
-    now |= {name: getattr(config.dataset, name) for name in ("resize", "filter", "exif")}
+    now = input_settings(config)
     unlike = [name for name, value in stored.recipe["input"].items() if now[name] != value]
     if unlike:
         raise ResultsError(

@@ -2,7 +2,7 @@
 
 from evalharness.model.architecture import build_keras_model
 from evalharness.model.load import hash_backbone, load_model
-from evalharness.model.preprocessing_probe import ProbeResult, probe_preprocessing
+from evalharness.model.probe import ProbeImages, ProbeResult, probe_heads, probe_preprocessing
 from evalharness.model.published import PUBLISHED, imagenet_classes, load_published
 from evalharness.model.random_head import randomised_head
 from evalharness.model.structure import LayerSummary, describe_model
@@ -12,6 +12,7 @@ from evalharness.model.weights_source import resolve_weights
 __all__ = [
     "PUBLISHED",
     "LayerSummary",
+    "ProbeImages",
     "ProbeResult",
     "build_keras_model",
     "configure_tensorflow",
@@ -20,6 +21,7 @@ __all__ = [
     "imagenet_classes",
     "load_model",
     "load_published",
+    "probe_heads",
     "probe_preprocessing",
     "randomised_head",
     "resolve_weights",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evalharness.config import ModelConfig
+from evalharness.config import ModelConfig, preprocessing_text
 from evalharness.errors import ModelError, WeightsError
 from evalharness.model.architecture import build_keras_model
 from evalharness.model.backbone import Backbone, find_backbone, leaves
@@ -84,7 +84,7 @@ def load_model(
         readout=traced.readout,
         predict_probs=traced.predict_probs,
         classes=tuple(classes),
-        preprocessing=config.preprocessing,
+        preprocessing=preprocessing_text(config.preprocessing),
         image_size=config.image_size,
         patch_size=backbone.patch_size,
         num_layers=len(backbone.blocks),

@@ -3,24 +3,16 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from evalharness.config import Normalization
 from evalharness.errors import ModelError
 from evalharness.model.backbone import Backbone, leaves
+from evalharness.model.preprocessing import preprocess
 from evalharness.records import Trace
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
 OUTPUT_KINDS = "a softmax over the classes, one sigmoid, or a linear layer with model.output=logits"
-
-
-def preprocess(images: "tf.Tensor", preprocessing: str) -> "tf.Tensor":
-    """Scales RGB of 0 to 255 as training did.
-
-    Args:
-        images: float32 (B, height, width, 3).
-        preprocessing: `raw` keeps them; `vit` gives x / 127.5 - 1.
-    """
-    return images if preprocessing == "raw" else images / 127.5 - 1.0
 
 
 @dataclass(frozen=True)
@@ -58,14 +50,16 @@ class TracedModel:
     Args:
         model: The whole model.
         backbone: Its backbone.
-        preprocessing: `raw` or `vit`.
+        preprocessing: What `preprocess` takes.
         output: `auto`, or `logits` where the model ends linearly.
 
     Raises:
         ModelError: The model's end cannot be read as one label per image, or its parts do not hang together.
     """
 
-    def __init__(self, model: "tf.keras.Model", backbone: Backbone, *, preprocessing: str, output: str) -> None:
+    def __init__(
+        self, model: "tf.keras.Model", backbone: Backbone, *, preprocessing: str | Normalization, output: str
+    ) -> None:
         import tensorflow as tf
 
         self.model = model

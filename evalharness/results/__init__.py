@@ -9,7 +9,8 @@ from evalharness.results.manifest_content import (
     speed_measures,
 )
 from evalharness.results.model_properties import ModelProperties
-from evalharness.results.recipe import build_recipe, fingerprint
+from evalharness.results.probe_warnings import ProbeWarnings
+from evalharness.results.recipe import build_recipe, fingerprint, input_settings
 from evalharness.results.stage_tables import StageTables
 from evalharness.results.stored_result import StoredResult
 from evalharness.results.tables import samples_table, write_tables
@@ -19,6 +20,7 @@ __all__ = [
     "ArrayLayout",
     "KeptRows",
     "ModelProperties",
+    "ProbeWarnings",
     "ResultsWriter",
     "StageTables",
     "StoredResult",
@@ -27,6 +29,7 @@ __all__ = [
     "default_folder",
     "drop_failed_rows",
     "fingerprint",
+    "input_settings",
     "map_measures",
     "request_of",
     "samples_table",

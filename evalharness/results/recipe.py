@@ -40,13 +40,7 @@ def build_recipe(
             "output": model.output,
             "precision": model.precision,
         },
-        "input": {
-            "image_size": list(model.image_size),
-            "preprocessing": model.preprocessing,
-            "resize": config.dataset.resize,
-            "filter": config.dataset.filter,
-            "exif": config.dataset.exif,
-        },
+        "input": input_settings(config),
         "maps": {
             spec.map_id: {
                 "method": spec.method,
@@ -60,6 +54,12 @@ def build_recipe(
         "seed": config.seed,
         "is_deterministic": True,
     }
+
+
+def input_settings(config: RunConfig) -> dict[str, Any]:
+    """How images become the model's input, as the recipe has it."""
+    model = config.model.model_dump(mode="json", include={"image_size", "preprocessing"})
+    return {**model, **config.dataset.model_dump(mode="json", include={"resize", "filter", "exif"})}
 
 
 def fingerprint(recipe: Mapping[str, object]) -> str:

@@ -3,6 +3,7 @@
 from fnmatch import fnmatchcase
 from urllib.parse import quote
 
+from evalharness.config import preprocessing_text
 from evalharness.manifest import describe_averages, stage_sentences
 from evalharness.tracking.finished_evaluation import FinishedEvaluation
 from evalharness.tracking.run_fields import WITH_INTERVAL
@@ -74,9 +75,10 @@ def _counted(evaluation: FinishedEvaluation) -> str:
     manifest, recipe = evaluation.manifest, evaluation.recipe
     skipped = f" ({manifest['num_skipped']} skipped)" if manifest["num_skipped"] else ""
     maps = ", ".join(f"`{map_id}`" for map_id in evaluation.map_ids) or "none"
+    preprocessing = preprocessing_text(recipe["input"]["preprocessing"])
     return (
         f"{manifest['num_evaluated']} images of {escaped(evaluation.dataset_name)}{skipped}; weights "
-        f"{escaped(evaluation.weights_name)}, preprocessing `{recipe['input']['preprocessing']}`; maps: {maps}."
+        f"{escaped(evaluation.weights_name)}, preprocessing `{preprocessing}`; maps: {maps}."
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from evalharness.config import DatasetConfig, ModelConfig, RunConfig
+from evalharness.config import DatasetConfig, ModelConfig, RunConfig, preprocessing_text
 from evalharness.tracking.client import one_line, shown_uri
 from evalharness.tracking.finished_evaluation import SHORT_DIGEST, FinishedEvaluation
 
@@ -37,7 +37,7 @@ def params_of(evaluation: FinishedEvaluation) -> dict[str, str]:
     values: dict[str, Any] = {
         "model.weights": evaluation.weights_name,
         "model.backbone": recipe["model"]["builder"] or recipe["model"]["backbone"],
-        "model.preprocessing": recipe["input"]["preprocessing"],
+        "model.preprocessing": preprocessing_text(recipe["input"]["preprocessing"]),
         "attention.maps": ", ".join(evaluation.map_ids) or "none",
         **_unusual(evaluation.config),
     }

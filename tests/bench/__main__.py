@@ -109,6 +109,7 @@ def overrides(folder: Path, preset: dict[str, object], csv: Path, **values: obje
     return {
         **preset,
         "model.weights": str(write_weights(folder, preset)),
+        "model.probe": 0,
         "dataset.csv": str(csv),
         "runs_dir": str(folder / "runs"),
         "resume": False,

@@ -49,4 +49,4 @@ def test_what_is_unlikely_in_regions_is_told(tiny_run, tmp_path, capsys):
     assert check(overrides_from(tiny_run.overrides(tmp_path, dataset__annotations=str(boxes)))) == 0
     told = " ".join(capsys.readouterr().err.split())
     assert "8 of 8 boxes reach beyond their image" in told
-    assert told.endswith("no problem found; 1 warning to look at")
+    assert told.endswith("1 warning found")

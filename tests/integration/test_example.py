@@ -24,6 +24,7 @@ def overrides(photos):
         return {
             "model": "example",
             "model.weights": str(weights_path(run)),
+            "model.probe": 0,
             "dataset": "notebook",
             "dataset.csv": str(photos.csv),
             "runs_dir": str(runs_dir),

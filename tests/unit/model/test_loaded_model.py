@@ -21,10 +21,12 @@ from tiny_models import (
 
 from evalharness.errors import ConfigError
 from evalharness.model import (
+    ProbeImages,
     build_keras_model,
     describe_model,
     hash_backbone,
     load_model,
+    probe_heads,
     probe_preprocessing,
     randomised_head,
     resolve_weights,
@@ -118,43 +120,79 @@ def photos():
     return pixels[which], which * 3 % 5
 
 
+SCALED = {
+    "raw": lambda pixels: pixels,
+    "vit": scaled,
+    "rescale": lambda pixels: pixels / 255,
+    "imagenet": lambda pixels: (pixels / 255 - np.float32([0.485, 0.456, 0.406])) / np.float32([0.229, 0.224, 0.225]),
+}
+
+
 class TestProbe:
     """A softmax layer solved on the features of photos, of which it then knows every one under that scaling."""
 
-    def solve(self, photos, labels, preprocessing, folder):
-        vit_model = backbone(**SMALL)
+    def solve(self, photos, labels, preprocessing, folder, **sizes):
+        vit_model = backbone(**SMALL | sizes)
         fill(vit_model, seed=30)
         pixels = photos.astype(np.float32)
-        features = probs_of(vit_model, scaled(pixels) if preprocessing == "vit" else pixels).astype(np.float64)
+        features = probs_of(vit_model, SCALED[preprocessing](pixels)).astype(np.float64)
         solution = np.linalg.lstsq(np.hstack([features, np.ones((17, 1))]), 10 * np.eye(5)[labels], rcond=None)[0]
         model = headed(vit_model, [tf.keras.layers.Dense(5, "softmax")])
         model.layers[-1].set_weights([solution[:-1], solution[-1]])
         return save(model, folder, "h5")
 
-    @pytest.mark.parametrize(("trained", "other"), [("vit", "raw"), ("raw", "vit")])
+    @pytest.mark.parametrize(
+        ("trained", "other"),
+        [("vit", "raw"), ("raw", "vit"), ("rescale", "vit"), ("rescale", "raw"), ("imagenet", "rescale")],
+    )
     def test_warns_only_under_the_wrong_preprocessing(self, trained, other, photos, loader, tmp_path):
         path = self.solve(*photos, trained, tmp_path)
-        right = probe_preprocessing(loader.load(path, **SMALL, head=SOFTMAX_HEAD, preprocessing=trained), *photos)
-        assert getattr(right, f"accuracy_{trained}") == 1
-        assert getattr(right, f"accuracy_{other}") < 0.9
-        assert right.warning is None
-        wrong = probe_preprocessing(loader.load(path, **SMALL, head=SOFTMAX_HEAD, preprocessing=other), *photos)
-        assert (wrong.accuracy_raw, wrong.accuracy_vit) == (right.accuracy_raw, right.accuracy_vit)
-        accuracy = getattr(right, f"accuracy_{other}")
-        assert wrong.warning == (
-            f"model.preprocessing={other} scores {accuracy:.1%} on 17 images, {trained} scores 100.0%: "
-            f"the weights were probably trained with model.preprocessing={trained}"
+        right = probe_preprocessing(load_small(loader, path, trained), ProbeImages(*photos))
+        assert right.accuracy[trained] == 1
+        assert right.accuracy[other] < 0.9
+        assert (right.best, right.warning) == (right.configured, None)
+        wrong = probe_preprocessing(load_small(loader, path, other), ProbeImages(*photos))
+        assert wrong.accuracy == right.accuracy
+        accuracy = right.accuracy[other]
+        assert wrong.warning.startswith(
+            f"model.preprocessing={other} scores {accuracy:.1%} on 17 images, {trained} scores 100.0%"
         )
+        assert wrong.warning.endswith(f"the weights were probably trained with model.preprocessing={trained}")
 
-    def test_a_small_gap_is_no_reason(self, photos, loader, tmp_path):
+    def test_numbers_of_the_user_are_scored_beside_every_name(self, photos, loader, tmp_path):
         path = self.solve(*photos, "vit", tmp_path)
-        model = loader.load(path, **SMALL, head=SOFTMAX_HEAD, preprocessing="raw")
-        one = photos[0][:1]
-        verdicts = [int(np.argmax(model.predict_probs(one.astype(np.float32), name))) for name in ("raw", "vit")]
-        # A label that neither gives: both score nothing.
-        label = next(index for index in range(5) if index not in verdicts)
-        result = probe_preprocessing(model, one, np.array([label]))
-        assert (result.accuracy_raw, result.accuracy_vit, result.warning) == (0, 0, None)
+        halves = {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}
+        result = probe_preprocessing(load_small(loader, path, halves), ProbeImages(*photos))
+        assert result.configured.value == "{mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5]}"
+        assert [other.value for other in result.others] == ["raw", "vit", "rescale", "imagenet"]
+        assert result.configured.accuracy == result.accuracy["vit"] == 1
+        assert result.warning is None
+
+    def test_few_images_tell_nothing(self, photos, loader, tmp_path):
+        """Five of five against none of five is no proof: three values were tried."""
+        path = self.solve(*photos, "vit", tmp_path)
+        model = load_small(loader, path, "raw")
+        verdicts = np.argmax(model.predict_probs(photos[0].astype(np.float32)), axis=1)
+        wrong = np.flatnonzero(verdicts != photos[1])[:5]
+        few = probe_preprocessing(model, ProbeImages(photos[0][wrong], photos[1][wrong]))
+        assert (few.configured.accuracy, few.best.value, few.best.accuracy) == (0, "vit", 1)
+        assert few.warning is None
+        assert "5 images do not tell it from raw" in few.sentence
+
+    def test_heads_of_the_wrong_number_are_noticed(self, photos, loader, tmp_path):
+        """Weights have the same shapes whatever the number of heads: only the score tells."""
+        path = self.solve(*photos, "vit", tmp_path, num_heads=1)
+        assert probe_heads(load_small(loader, path, "vit", num_heads=1), ProbeImages(*photos)) is None
+        model = load_small(loader, path, "vit", num_heads=4)
+        before = model.predict_probs(photos[0].astype(np.float32)).numpy()
+        wrong = probe_heads(model, ProbeImages(*photos))
+        assert wrong.warning is not None
+        assert wrong.warning.endswith("trained with model.num_heads=1")
+        np.testing.assert_array_equal(model.predict_probs(photos[0].astype(np.float32)), before)
+
+
+def load_small(loader, path, preprocessing, **sizes):
+    return loader.load(path, **SMALL | sizes, head=SOFTMAX_HEAD, preprocessing=preprocessing)
 
 
 class TestStructure:

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from tiny_models import NOTEBOOK_HEAD, SMALL, blocks_of, fill, images, notebook_model, probs_of, save, scaled
 
-from evalharness.model.tracing import preprocess
+from evalharness.model.preprocessing import preprocess
 
 
 @pytest.fixture(scope="module")
