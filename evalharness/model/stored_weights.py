@@ -9,6 +9,7 @@ Canonical names: `embedding/kernel`, `class_token/cls`, `posembed_input/pos_embe
 `encoder_norm/gamma`, and so on.
 """
 
+import json
 import re
 import shutil
 import tempfile
@@ -62,6 +63,8 @@ class StoredWeights:
     head: tuple[StoredLayer, ...]
     is_head_ordered: bool
     """Whether `head` is in the order of the model; else only layers of one kind are in order."""
+    num_heads: frozenset[int] = frozenset()
+    """Of the transformer blocks, from the config of a whole model; no shape of a weight tells it. Empty elsewhere."""
 
     @property
     def num_layers(self) -> int:
@@ -83,7 +86,34 @@ def open_weights(source: WeightsSource) -> Iterator[StoredWeights]:
                 "weights file holds no vit-keras backbone", expected="transformer blocks",
                 got=", ".join(layer.name for layer in stored.head[:6]) or "no weights", where=source.path,
             )  # fmt: skip
-        yield stored
+        yield replace(stored, num_heads=frozenset(_heads_in(_own_config(source, file))))
+
+
+def _own_config(source: WeightsSource, file: h5py.Group) -> object:
+    """The architecture that a whole model carries, as plain values; None where there is none that can be read."""
+    try:
+        if source.file_format == "h5-model":
+            return json.loads(file.file.attrs["model_config"])
+        if source.file_format == "keras":
+            with zipfile.ZipFile(source.path) as archive:
+                return json.loads(archive.read("config.json"))
+    except (KeyError, ValueError, OSError, zipfile.BadZipFile, zlib.error):
+        return None
+    return None
+
+
+def _heads_in(config: object) -> Iterator[int]:
+    """The number of heads of every transformer block in a model's config."""
+    if isinstance(config, Mapping):
+        inner = config.get("config")
+        is_block = str(config.get("class_name")).endswith("TransformerBlock") and isinstance(inner, Mapping)
+        if is_block and isinstance(inner.get("num_heads"), int):
+            yield inner["num_heads"]
+        for value in config.values():
+            yield from _heads_in(value)
+    elif isinstance(config, list):
+        for value in config:
+            yield from _heads_in(value)
 
 
 @contextmanager

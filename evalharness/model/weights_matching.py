@@ -62,6 +62,10 @@ def match_weights(
         else:
             matching.differences.append(f"{name}: not in the file")
     matching.differences += [f"{name}: not in the model" for name in stored.backbone if name not in variables]
+    num_heads = int(backbone.blocks[0].num_heads)
+    if stored.num_heads - {num_heads}:
+        listed_heads = ", ".join(map(str, sorted(stored.num_heads)))
+        matching.differences.append(f"num_heads is {listed_heads} in the file's own config, the config has {num_heads}")
     layers = [] if is_backbone_only else head_layers(model, backbone)
     partners = [] if is_backbone_only else _partners(layers, layer_paths(model), stored)
     if partners is None:
@@ -170,6 +174,8 @@ def _backbone_cause(backbone: Backbone, stored: StoredWeights) -> str | None:
         if measure == "number of positions":
             return _image_size_cause(got - backbone.num_prefix_tokens, backbone)
         return f"Another backbone: the file's {measure} is {got}, the model's {expected[name][axis]}"
+    if stored.num_heads - {int(backbone.blocks[0].num_heads)}:
+        return f"Set model.num_heads={min(stored.num_heads)}, as in training: weights fit any number of heads"
     return None
 
 
