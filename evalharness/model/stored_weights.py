@@ -106,8 +106,8 @@ def _heads_in(config: object) -> Iterator[int]:
     """The number of heads of every transformer block in a model's config."""
     if isinstance(config, Mapping):
         inner = config.get("config")
-        is_block = str(config.get("class_name")).endswith("TransformerBlock") and isinstance(inner, Mapping)
-        if is_block and isinstance(inner.get("num_heads"), int):
+        is_block = str(config.get("class_name")).endswith("TransformerBlock")
+        if is_block and isinstance(inner, Mapping) and isinstance(inner.get("num_heads"), int):
             yield inner["num_heads"]
         for value in config.values():
             yield from _heads_in(value)
