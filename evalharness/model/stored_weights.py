@@ -80,7 +80,14 @@ def open_weights(source: WeightsSource) -> Iterator[StoredWeights]:
         WeightsError: The file holds no vit-keras backbone, or more than one.
     """
     with _hdf5(source) as file:
-        stored = _read_numbered(file) if source.file_format in ("weights.h5", "keras") else _read_named(file)
+        try:
+            stored = _read_numbered(file) if source.file_format in ("weights.h5", "keras") else _read_named(file)
+        except (KeyError, OSError, RuntimeError, ValueError) as error:
+            # What HDF5 makes of a structure that is broken behind a header that is not.
+            raise WeightsError(
+                "weights file cannot be read", expected="an undamaged HDF5 file", got=error, where=source.path,
+                fix="Copy or save the file again: it is damaged",
+            ) from error  # fmt: skip
         if not stored.num_layers:
             raise WeightsError(
                 "weights file holds no vit-keras backbone", expected="transformer blocks",
