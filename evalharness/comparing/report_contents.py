@@ -13,6 +13,7 @@ from evalharness.comparing.findings import ComparisonFindings
 from evalharness.dataset import ImageError
 from evalharness.records import FloatArray, UInt8Array
 from evalharness.report.html import ComparisonContents, RunMaps
+from evalharness.report.overlay import drawn_aspect
 
 
 def report_contents(
@@ -35,7 +36,7 @@ def report_contents(
 
     def aspect(row_id: str) -> float:
         height, width = findings.reference.photo_size(row_id)
-        return width / max(1, height)
+        return drawn_aspect(width / max(1, height))
 
     return ComparisonContents(
         manifest=manifest,

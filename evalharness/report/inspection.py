@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 
 from evalharness.records import WHOLE, Extent, FloatArray, UInt8Array
 from evalharness.report.canvas import Canvas
-from evalharness.report.overlay import STYLES
-from evalharness.report.photo_sheets import BAR_SPACE, GAP, MARGIN, add_colour_bar
+from evalharness.report.overlay import STYLES, drawn_aspect, fit
+from evalharness.report.photo_sheets import BAR_SPACE, GAP, MARGIN, PHOTO_PIXELS, add_colour_bar
 from evalharness.report.style import INK, MUTED, VERMILLION, drawn_text, figure_style
 
 PANEL = 3.6
@@ -42,6 +42,9 @@ def draw_inspection(
         extent: The part of the model's input that the photo spans.
         boxes: Left, top, width and height of what to frame on the photo, as parts of its sides.
     """
+    aspect = photo.shape[1] / photo.shape[0]
+    if drawn_aspect(aspect) != aspect:
+        photo = fit(photo, PHOTO_PIXELS)
     panel_height = PANEL * min(1.6, photo.shape[0] / photo.shape[1])
     texts = [*((line, INK) for line in lines), *((line, VERMILLION) for line in warnings)]
     bar = BAR_SPACE if density is not None else BOTTOM

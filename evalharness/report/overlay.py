@@ -11,6 +11,8 @@ from evalharness.records import WHOLE, Extent, FloatArray, UInt8Array
 
 COLOUR_MAP = "inferno"
 ALPHA = 0.6
+MAX_ASPECT = 16
+"""Longer side / shorter side of what is drawn."""
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
@@ -128,11 +130,16 @@ def mark_no_map(photo: UInt8Array) -> UInt8Array:
     return np.asarray(image)
 
 
+def drawn_aspect(aspect: float) -> float:
+    """Width / height as drawn: a line scan is drawn thicker than it is, since a strip of one pixel shows nothing."""
+    return min(max(aspect, 1 / MAX_ASPECT), float(MAX_ASPECT))
+
+
 def fit(photo: UInt8Array, side: int) -> UInt8Array:
-    """The photo scaled so that its longer side has this many pixels."""
+    """The photo scaled so that its longer side has this many pixels, the other in proportion (see `drawn_aspect`)."""
     height, width = _size(photo)
-    scale = side / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    scale, shortest = side / max(height, width), max(1, round(side / MAX_ASPECT))
+    size = (max(shortest, round(width * scale)), max(shortest, round(height * scale)))
     if size == (width, height):
         return photo
     return np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.BICUBIC))

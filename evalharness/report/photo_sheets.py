@@ -27,6 +27,7 @@ from evalharness.report.style import (
 
 GRID_SIDE = 4
 PAIRS_PER_ROW = 2
+MAX_PANEL_ASPECT = 4.0
 # In inches.
 PANEL = 2.3
 MARGIN = 0.35
@@ -130,8 +131,8 @@ def draw_contact_sheet(
 
 
 def aspect(photos: Sequence[UInt8Array]) -> float:
-    """Height over width of the tallest photo."""
-    return max((photo.shape[0] / photo.shape[1] for photo in photos), default=1.0)
+    """Height over width of the tallest photo, up to what a sheet has room for: a taller one is drawn narrower."""
+    return min(MAX_PANEL_ASPECT, max((photo.shape[0] / photo.shape[1] for photo in photos), default=1.0))
 
 
 def _write_caption(canvas: Canvas, pair: AttentionPair, left: float, bottom: float) -> None:

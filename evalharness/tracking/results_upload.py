@@ -18,12 +18,15 @@ from evalharness.tracking.store import Store
 if TYPE_CHECKING:
     import pandas as pd
     from mlflow import MlflowClient
+    from PIL import Image
 
 FIGURES, RESULTS = "figures", PurePosixPath("results")
 SAMPLES_TABLE = "samples.json"
 MAX_TABLE_ROWS = 2000
 MAX_IMAGE_KEY = 120
 """MLflow adds 84 characters, and a file name has at most 255 bytes."""
+MAX_ASPECT = 128
+"""Longer side / shorter side; MLflow's thumbnail has 256 pixels on the longer one."""
 TABLE_TAG = "mlflow.loggedArtifacts"
 
 
@@ -149,7 +152,14 @@ def _log_overlays(client: "MlflowClient", run_id: str, evaluation: FinishedEvalu
         # Two files an image: the picture and its thumbnail.
         if len(stored) < 2:
             with Image.open(path) as image:
-                client.log_image(run_id, image, key=key, step=0)
+                client.log_image(run_id, _loggable(image), key=key, step=0)
+
+
+def _loggable(image: "Image.Image") -> "Image.Image":
+    """The image, thicker where its thumbnail, which MLflow makes in proportion, would be thinner than a pixel."""
+    shortest = -(-max(image.size) // MAX_ASPECT)
+    width, height = (max(side, shortest) for side in image.size)
+    return image if (width, height) == image.size else image.resize((width, height))
 
 
 def _logged_images(client: "MlflowClient", run_id: str) -> list[str]:

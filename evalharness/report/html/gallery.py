@@ -12,6 +12,7 @@ from evalharness.report.html.packed_maps import base64_of, choose_maps, map_char
 from evalharness.report.html.rendering import rounded
 from evalharness.report.html.run_contents import RunContents
 from evalharness.report.html.thumbnails import STEPS, Thumbnail, make_thumbnails, plan_photos
+from evalharness.report.overlay import drawn_aspect
 from evalharness.report.selection import select_logged
 
 TOP_CLASSES = 5
@@ -138,7 +139,7 @@ def gallery_data(run: RunContents, gallery: Gallery) -> dict[str, Any]:
         "top": best.tolist(),
         "top_probs": [rounded(values, 4) for values in np.take_along_axis(probs, best, axis=1)],
         "aspects": [
-            round(thumbnail.aspect if thumbnail else width / max(1, height), 4)
+            round(thumbnail.aspect if thumbnail else drawn_aspect(width / max(1, height)), 4)
             for thumbnail, width, height in zip(gallery.thumbnails, rows["width"], rows["height"], strict=True)
         ],
         "extents": None if all(found == WHOLE for found in extents) else [rounded(found, 5) for found in extents],

@@ -11,7 +11,7 @@ from PIL import Image
 
 from evalharness.errors import EvalHarnessError
 from evalharness.records import Extent, FloatArray, UInt8Array
-from evalharness.report.overlay import overlay
+from evalharness.report.overlay import drawn_aspect, fit, overlay
 
 STEPS = ((256, 76), (240, 72), (224, 68), (192, 64), (160, 60), (128, 55), (112, 50), (96, 45))
 """Longer side in pixels and JPEG quality, the largest first."""
@@ -104,10 +104,12 @@ def try_photo(row_id: str, load_photo: Callable[[str], UInt8Array]) -> UInt8Arra
 
 
 def shrink(photo: UInt8Array, step: int) -> Thumbnail:
-    """The photo at a step; never enlarged."""
+    """The photo at a step; never enlarged, but that a line scan is drawn thicker than it is."""
     side, quality = STEPS[step]
     image = Image.fromarray(photo)
     aspect = image.width / image.height
+    if drawn_aspect(aspect) != aspect:
+        return Thumbnail(to_jpeg(Image.fromarray(fit(photo, side)), quality), drawn_aspect(aspect))
     image.thumbnail((side, side), Image.Resampling.BICUBIC, reducing_gap=2.0)
     return Thumbnail(to_jpeg(image, quality), aspect)
 
