@@ -30,6 +30,18 @@ def _as_text(value: object) -> object:
 
 
 Text = Annotated[str, BeforeValidator(_as_text)]
+
+
+def _as_class_name(value: object) -> object:
+    """A list in a file of presets has lost what was written; one on the command line has not (see `plain_values`)."""
+    kinds = {"bool": "yes, no, on, off, true and false as booleans", "float": "1.0, 1e3 and nan as numbers"}
+    kind = kinds.get(type(value).__name__)
+    if kind:
+        raise ValueError(f'YAML reads {kind}: quote the class names, such as ["yes", "1.0"]; got {value}')
+    return _as_text(value)
+
+
+ClassName = Annotated[str, BeforeValidator(_as_class_name)]
 FilePath = Annotated[Path, BeforeValidator(_as_text)]
 
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from evalharness.config.base import FilePath, Frozen, Text
+from evalharness.config.base import ClassName, FilePath, Frozen, Text
 
 
 class DatasetConfig(Frozen):
@@ -24,7 +24,7 @@ class DatasetConfig(Frozen):
         description="Column with the row id of the same scene without its distractor: pull is measured against it.",
     )
     label_match: Literal["exact", "substring"] | None = None
-    classes: tuple[Text, ...] | None = None
+    classes: tuple[ClassName, ...] | None = None
     exclude: tuple[Text, ...] | None = Field(None, description="Rows whose path contains one of these are dropped.")
     resize: Literal["squash", "crop", "pad"] = "squash"
     filter: Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"] = "bilinear"

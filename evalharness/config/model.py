@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from evalharness.config.base import Frozen, Options, Text
+from evalharness.config.base import ClassName, Frozen, Options, Text
 from evalharness.config.preprocessing import Preprocessing
 
 BACKBONES = ("vit_b16", "vit_b32", "vit_l16", "vit_l32", "custom", "from_file")
@@ -61,7 +61,7 @@ class ModelConfig(Frozen):
         "std: [r,g,b]}`: (x / 255 - mean) / std."
     )
     head: tuple[HeadLayer, ...] = ()
-    classes: tuple[Text, ...] | None = Field(None, description="Order of the outputs; default `dataset.classes`.")
+    classes: tuple[ClassName, ...] | None = Field(None, description="Order of the outputs; default `dataset.classes`.")
     patch_size: int | None = Field(None, gt=0)
     num_layers: int | None = Field(None, gt=0)
     hidden_size: int | None = Field(None, gt=0)

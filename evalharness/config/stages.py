@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from evalharness.config.base import FilePath, Frozen, Options, Text, empty_if_null
+from evalharness.config.base import ClassName, FilePath, Frozen, Options, Text, empty_if_null
 
 
 class FaithfulnessConfig(Frozen):
@@ -74,7 +74,7 @@ class WhatIsItConfig(Frozen):
 
     num_images: int = Field(0, ge=0, description="The noisiest images of the first map; 0: off.")
     weights: Text | None = Field(None, description="Of the pre-trained model, with its head.")
-    classes: tuple[Text, ...] | Literal["imagenet"] | None = Field(None, description="Order of its outputs.")
+    classes: tuple[ClassName, ...] | Literal["imagenet"] | None = Field(None, description="Order of its outputs.")
     model: Options = Field(
         default_factory=dict, description="Where it differs from the run's `model`, such as {preprocessing: vit}."
     )
