@@ -9,6 +9,12 @@ from evalharness.errors import DatasetError
 from evalharness.records import BadRow
 
 MAX_LISTED_ROWS = 20
+FOREIGN = "path of another machine"
+CURES = {
+    FOREIGN: "Write paths as they are below dataset.root (default: the CSV's folder), with /; or name the columns that "
+    "hold such paths with dataset.path_columns",
+}
+"""By kind, where what to do is not plain from the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,7 @@ def bad_rows_error(faults: Sequence[Fault], num_rows: int, csv: Path, *, is_fata
         lines += [f"  line {row.csv_line}: {row.relative_path!r}: {row.reason}" for row in rows[:share]]
         if len(rows) > share:
             lines.append(f"  ... and {len(rows) - share:,} more: {kind}")
+    lines += [f"{CURES[kind]}." for kind in kinds if kind in CURES]
     way_out = "no row is left to evaluate" if is_fatal else "or set dataset.on_error=skip to evaluate the others"
     lines.append(f"Correct these rows{':' if is_fatal else ','} {way_out}.")
     return DatasetError("\n".join(lines))

@@ -5,16 +5,15 @@ import os
 import stat
 import struct
 import threading
-import unicodedata
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from evalharness.dataset.nearby_files import describe_missing
 from evalharness.errors import DatasetError
 
 # Only formats of photos: others bring decoders that nobody needs here, one of which starts an external program.
@@ -51,7 +50,6 @@ TRANSPOSITIONS = {
 }
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1")
-UNICODE_FORMS: tuple[Literal["NFC"], Literal["NFD"]] = ("NFC", "NFD")
 LARGEST_PIXEL_BYTES = 8
 METADATA_BYTES = 1 << 26
 
@@ -95,7 +93,7 @@ def read_file(path: Path, max_pixels: int) -> tuple[bytes, os.stat_result]:
                 raise ImageError("too large", f"{size}, more than dataset.max_pixels={max_pixels} can need", path)
             content = file.read()
     except FileNotFoundError:
-        raise ImageError("missing file", _describe_missing(path), path) from None
+        raise ImageError("missing file", describe_missing(path), path) from None
     except OSError as error:
         raise ImageError("unreadable file", f"the file cannot be read: {error.strerror or error}", path) from error
     if not content:
@@ -227,17 +225,6 @@ def _known_formats() -> tuple[str, ...]:
 
 def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
-
-
-def _describe_missing(path: Path) -> str:
-    if path.is_symlink():
-        return f"it is a symbolic link to a file that is not there ({path.readlink()})"
-    for form in UNICODE_FORMS:
-        if (path.parent / unicodedata.normalize(form, path.name)).exists():
-            return f"no such file; there is one whose name looks the same, written in Unicode's {form}"
-    if "\\" in str(path) and os.sep == "/":
-        return "no such file; write the path with / instead of \\"
-    return "no such file"
 
 
 def _describe_unidentified(content: bytes) -> str:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from evalharness import console
 from evalharness.config import DatasetConfig
 from evalharness.dataset.bad_rows import bad_rows_error
 from evalharness.dataset.columns import Layout, resolve_classes, resolve_layout
@@ -44,6 +45,8 @@ def load_dataset(
         ConfigError: The classes are not those of the model, or cannot be determined.
     """
     table = read_table(config.csv)
+    for remark in table.remarks:
+        console.note(f"dataset.csv: {remark}")
     layout = resolve_layout(config, table)
     check_clean_ids(table, layout)
     rows = [row for row in table.rows if not is_excluded(row, layout)]

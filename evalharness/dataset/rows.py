@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evalharness import console
-from evalharness.dataset.bad_rows import Fault
+from evalharness.dataset.bad_rows import FOREIGN, Fault
 from evalharness.dataset.columns import Layout, compose
+from evalharness.dataset.nearby_files import foreign_path
 from evalharness.dataset.table import Row, Table
 from evalharness.errors import DatasetError
 from evalharness.records import BadRow, Sample
@@ -139,12 +140,16 @@ def resolve_path(relative_path: str, root: Path) -> Path:
     """Resolves a path of the CSV against the root, without following symbolic links.
 
     Raises:
-        RowError: The path is empty, leaves the root, or is absolute while the root is not the whole file system.
+        RowError: The path is empty, of another machine, leaves the root, or is absolute while the root is not the whole
+            file system.
     """
     if not relative_path:
         raise RowError("empty path", "the path is empty")
     if "\0" in relative_path:
         raise RowError("unusable path", "the path contains a NUL character")
+    foreign = foreign_path(relative_path, root)
+    if foreign is not None:
+        raise RowError(FOREIGN, foreign)
     is_whole_file_system = root == root.parent
     if Path(relative_path).is_absolute() and not is_whole_file_system:
         raise RowError("absolute path", "the path is absolute, which needs dataset.root=/")

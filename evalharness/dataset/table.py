@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evalharness.csv_records import RecordError, read_records
+from evalharness.dataset.spreadsheets import encoding_of, pass_over_empty
 from evalharness.errors import DatasetError
 
 OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
@@ -30,30 +31,26 @@ class Table:
     sha256: str
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
+    remarks: tuple[str, ...] = ()
+    """What a person should know of how it was read, with counts."""
 
 
 def read_table(path: Path) -> Table:
-    """Reads a comma-separated file in UTF-8, with or without a byte order mark.
+    """Reads a comma-separated file in UTF-8, or in UTF-16 or UTF-32 with a byte order mark.
 
-    Nothing is interpreted: `NA`, `null`, `007` and empty cells stay the text that they are.
+    Nothing is interpreted: `NA`, `null`, `007` and empty cells stay the text that they are. Rows and columns without
+    any text, and repeated headers, are passed over.
 
     Args:
         path: The CSV file.
 
     Raises:
-        DatasetError: The file is missing, unreadable, empty, not UTF-8, or not a table.
+        DatasetError: The file is missing, unreadable, empty, in another encoding, or not a table.
     """
     content = _read_content(path)
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DatasetError(
-            "the dataset CSV cannot be read",
-            expected="text in UTF-8",
-            got=f"the byte 0x{content[error.start]:02x} at offset {error.start:,}",
-            where=f"{path}, dataset.csv",
-            fix="Save it as UTF-8 (in Excel: `CSV UTF-8`)",
-        ) from error
+    encoding = encoding_of(content)
+    text = _decode(content, encoding, path)
+    _check_text(text, path)
     try:
         records = list(read_records(text))
     except RecordError as error:
@@ -62,12 +59,60 @@ def read_table(path: Path) -> Table:
             where=f"{path}, dataset.csv",
             fix="Look for a quotation mark that is never closed",
         ) from error
-    if not records:
+    if not any(cell.strip() for _, cells in records for cell in cells):
         raise DatasetError("the dataset CSV is empty", where=f"{path}, dataset.csv", fix="Write a header line and rows")
-    columns = tuple(name.strip() for name in records[0][1])
+    cleaned = pass_over_empty([name.strip() for name in records[0][1]], records[1:])
+    columns = tuple(cleaned.header)
     _check_header(path, columns)
-    rows = _name_cells(path, columns, records[1:])
-    return Table(csv=path, sha256=hashlib.sha256(content).hexdigest(), columns=columns, rows=rows)
+    rows = () if foreign_delimiter(columns) else _name_cells(path, columns, cleaned.records)
+    is_usual = encoding.startswith("utf-8")
+    remarks = cleaned.remarks if is_usual else (f"read as {encoding.upper()}", *cleaned.remarks)
+    return Table(path, hashlib.sha256(content).hexdigest(), columns, rows, remarks)
+
+
+def _decode(content: bytes, encoding: str, path: Path) -> str:
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        byte, line = content[error.start], content.count(b"\n", 0, error.start) + 1
+        in_windows = bytes([byte]).decode("cp1252", errors="replace")
+        raise DatasetError(
+            "the dataset CSV cannot be read",
+            expected="text in UTF-8",
+            got=f"the byte 0x{byte:02x} at offset {error.start:,} in line {line:,}, {in_windows} in Windows-1252 and "
+            "another character in other code pages",
+            where=f"{path}, dataset.csv",
+            fix="Save it as UTF-8 (in Excel: `CSV UTF-8`; its plain `CSV` is in the code page of the machine)",
+        ) from error
+
+
+def _check_text(text: str, path: Path) -> None:
+    """Refuses what would be read as a table of one column with a strange name."""
+    first = text.partition("\n")[0]
+    if "\0" in first:
+        raise DatasetError(
+            "the dataset CSV cannot be read",
+            expected="text in UTF-8",
+            got="NUL characters in its first line: UTF-16 without a byte order mark, or no text file",
+            where=f"{path}, dataset.csv",
+            fix="Save it as UTF-8 (in Excel: `CSV UTF-8`)",
+        )
+    if first.lower().startswith("sep="):
+        raise DatasetError(
+            "the header of the dataset CSV",
+            expected="column names",
+            got=f"{first.strip()}, a line that only Excel reads",
+            where=f"{path}, line 1",
+            fix="Remove that line, and save the file with commas",
+        )
+    if first.startswith(("PK\x03\x04", "\xd0\xcf")):
+        raise DatasetError(
+            "the dataset CSV cannot be read",
+            expected="text",
+            got="a spreadsheet's own format",
+            where=f"{path}, dataset.csv",
+            fix="Save the sheet as `CSV UTF-8`",
+        )
 
 
 def foreign_delimiter(columns: tuple[str, ...]) -> str | None:
@@ -98,6 +143,7 @@ def _check_header(path: Path, columns: tuple[str, ...]) -> None:
             expected="distinct column names",
             got=f"{', '.join(map(repr, repeated))} more than once",
             where=f"{path}, line 1",
+            fix="Name the columns that have cells but no name, or empty them" if "" in repeated else None,
         )
 
 
