@@ -46,7 +46,7 @@ class AuditConfig(Frozen):
         ge=0,
         lt=1,
         description="What the interval of a pull must lie above to be called a shortcut, in probability. The planted "
-        "shortcuts at hand begin at 0.27, other significant pulls at 0.04 or below: docs/audit.md.",
+        "shortcuts at hand begin at 0.27, the pulls of runs without one at 0.03 or below: docs/audit.md.",
     )
 
 
