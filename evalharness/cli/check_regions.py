@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 NUM_DRAWN = 12
 MAX_DOUBTFUL = 24
-MAX_REMARK = 40
 
 
 def look_at_regions(

@@ -5,8 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from evalharness.annotations import Annotations, load_annotations
 from evalharness.config import RunConfig
+from evalharness.dataset.decode import read_orientation
+from evalharness.errors import EvalHarnessError
 from evalharness.records import ImageInfo, Sample
 from evalharness.results import StoredResult
 
@@ -29,20 +33,33 @@ def write_annotations(result: StoredResult, folder: Path) -> tuple[str, ...]:
     for number, row in enumerate(result.samples.to_dict("records")):
         row_id, path = str(row["row_id"]), str(row["path"])
         samples.append(Sample(row_id, root / path, path, str(row["label"]), number, str(row["group"])))
-        images[row_id] = ImageInfo(str(row["sha256"]), int(row["width"]), int(row["height"]), "RGB", "", 1, 1)
-    annotations = load_annotations(
-        source,
-        samples=samples,
-        images=images,
-        classes=result.classes,
-        roles=config.audit.roles,
-        annotations_format=config.dataset.annotations_format,
-        frame=config.dataset.annotations_frame,
-    )
+        size = int(row["width"]), int(row["height"])
+        images[row_id] = ImageInfo(str(row["sha256"]), *size, "RGB", "", _orientation(root / path), 1)
+    try:
+        annotations = load_annotations(
+            source,
+            samples=samples,
+            images=images,
+            classes=result.classes,
+            roles=config.audit.roles,
+            annotations_format=config.dataset.annotations_format,
+            frame=config.dataset.annotations_frame,
+        )
+    except EvalHarnessError as error:
+        return (f"annotations were not exported: {error}",)
     by_row = {sample.row_id: (sample.relative_path, images[sample.row_id]) for sample in samples}
     document = json.dumps(to_coco(annotations, by_row), ensure_ascii=False)
     (folder / "annotations.json").write_text(document, encoding="utf-8")
     return ()
+
+
+def _orientation(path: Path) -> int:
+    """The EXIF orientation of a photo; upright where it is gone."""
+    try:
+        with Image.open(path) as image:
+            return read_orientation(image)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return 1
 
 
 def to_coco(annotations: Annotations, images: Mapping[str, tuple[str, ImageInfo]]) -> dict[str, Any]:

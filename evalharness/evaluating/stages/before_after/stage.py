@@ -173,14 +173,14 @@ def _changes(rows: EvaluatedRows, map_id: str, moved: pd.DataFrame) -> Iterator[
     held: dict[str, list[tuple[int, FloatArray, FloatArray]]] = {}
     for position, row_id in enumerate(rows.row_ids):
         regions = session.regions_on_input(row_id)
+        left_out = grid_coverage(regions.left_out, grid_size) if regions else np.zeros(grid_size)
         for category, coverage in regions.coverage.items() if regions else ():
-            ignored = grid_coverage(regions.ignored, grid_size) if regions else np.zeros(grid_size)
-            held.setdefault(category, []).append((position, grid_coverage(coverage, grid_size), ignored))
+            held.setdefault(category, []).append((position, grid_coverage(coverage, grid_size), left_out))
     maps = {name: np.array(moved[name].tolist(), np.float32).reshape(-1, *grid_size) for name in ("before", "after")}
     for category, found in sorted(held.items()):
         positions = [position for position, _, _ in found]
-        coverage, ignored = (np.stack([entry[place] for entry in found]) for place in (1, 2))
-        shares = {name: measure_looks(values[positions], coverage, ignored).share for name, values in maps.items()}
+        coverage, left_outs = (np.stack([entry[place] for entry in found]) for place in (1, 2))
+        shares = {name: measure_looks(values[positions], coverage, left_outs).share for name, values in maps.items()}
         groups = [rows.groups[position] for position in positions]
         yield ShareChange(
             map_id=map_id,

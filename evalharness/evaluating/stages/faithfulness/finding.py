@@ -22,7 +22,7 @@ class FaithfulnessFinding(Finding):
     """Every measured map and the verdict on it."""
 
     maps: tuple[MapFaithfulness, ...]
-    """The run's first map first."""
+    """The first measured map of the run first; maps of other targets than the verdict are not measured."""
     max_head_similarity: float
 
     @property
