@@ -22,6 +22,9 @@ from evalharness.weights_files import find_weights
 
 MAX_NAMED_ROWS = 5
 
+WEIGHTS_ENDINGS = (".weights.h5", ".weights.hdf5", ".h5", ".hdf5", ".keras")
+"""The longer ones first."""
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -56,13 +59,20 @@ class Inputs:
     @property
     def run_name(self) -> str:
         """Shown in MLflow."""
-        return self.config.tracking.run_name or f"{self.weights.path.name.split('.')[0]} on {self.dataset.name}"
+        return self.config.tracking.run_name or f"{stem_of(self.weights.path.name)} on {self.dataset.name}"
 
     @property
     def folder(self) -> Path:
         """Where the results go."""
         default = results.default_folder(self.config.runs_dir, self.run_name, self.fingerprint)
         return self.config.output_dir or default
+
+
+def stem_of(file_name: str) -> str:
+    """A weights file's name without its ending; other dots stay, such as those of `weights.01-0.50.h5`."""
+    lowered = file_name.lower()
+    ending = next((ending for ending in WEIGHTS_ENDINGS if lowered.endswith(ending)), "")
+    return file_name[: len(file_name) - len(ending)] or file_name
 
 
 def gather_inputs(config: RunConfig, clock: Stopwatch) -> Inputs:
