@@ -9,7 +9,9 @@ Canonical names: `embedding/kernel`, `class_token/cls`, `posembed_input/pos_embe
 `encoder_norm/gamma`, and so on.
 """
 
+import errno
 import json
+import os
 import re
 import shutil
 import tempfile
@@ -18,6 +20,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import h5py
 
@@ -126,7 +129,13 @@ def _heads_in(config: object) -> Iterator[int]:
 @contextmanager
 def _hdf5(source: WeightsSource) -> Iterator[h5py.Group]:
     if source.file_format != "keras":
-        with h5py.File(source.path, "r") as file:
+        try:
+            opened = h5py.File(source.path, "r")
+        except OSError as error:
+            if is_locked(error):
+                raise locked_error(source.path, error) from error
+            raise
+        with opened as file:
             yield file["model_weights"] if source.file_format == "h5-model" else file
         return
     with tempfile.TemporaryFile() as unpacked:
@@ -141,6 +150,40 @@ def _hdf5(source: WeightsSource) -> Iterator[h5py.Group]:
             ) from error  # fmt: skip
         with file:
             yield file
+
+
+def is_locked(error: OSError) -> bool:
+    """Whether HDF5 refused to open a file because another process has it open, or had when it was killed."""
+    return any(words in str(error) for words in ("unable to lock file", "already open for", "consistency flags"))
+
+
+def locked_error(path: Path, error: OSError) -> WeightsError:
+    """What to do about a file that is locked.
+
+    Args:
+        path: The file.
+        error: What HDF5 said.
+    """
+    if isinstance(error, BlockingIOError) or error.errno in (errno.EAGAIN, errno.EACCES):
+        return WeightsError(
+            "weights file is in use by another process",
+            got="a file that is open for writing, such as by a training that still runs",
+            where=path,
+            fix="Wait until it is closed, or name the checkpoint before it; a copy made now may be incomplete",
+        )
+    if "unable to lock" in str(error):
+        return WeightsError(
+            "weights file cannot be locked",
+            got=f"a file system that refuses locks ({os.strerror(error.errno) if error.errno else error})",
+            where=path,
+            fix="Set HDF5_USE_FILE_LOCKING=FALSE in the environment, or copy the file to a local disk",
+        )
+    return WeightsError(
+        "weights file was not closed",
+        got="a file that is marked as open for writing: the process that wrote it still runs, or was killed",
+        where=path,
+        fix="Wait until it is closed; if nothing writes to it any more, save the weights again or use h5clear -s",
+    )
 
 
 def canonical_name(stored_name: str) -> str | None:

@@ -10,6 +10,15 @@ from typing import TYPE_CHECKING
 import h5py
 
 from evalharness.errors import WeightsError
+from evalharness.model.foreign_weights import (
+    ForeignFormat,
+    checkpoint_of,
+    foreign_archive,
+    foreign_file,
+    saved_model_fix,
+    similar_names,
+)
+from evalharness.model.stored_weights import is_locked, locked_error
 from evalharness.records import WeightsSource
 
 if TYPE_CHECKING:
@@ -65,8 +74,24 @@ def local_path(weights: str, key: str) -> Path | None:
 def _check_file(path: Path, key: str) -> None:
     if path.is_dir():
         raise _folder_error(path, key)
-    if not path.is_file():
-        raise WeightsError("weights file not found", expected="a .h5 or .keras file", got=path, where=key)
+    if path.is_file():
+        return
+    checkpoint, beside = checkpoint_of(path), similar_names(path)
+    if checkpoint is not None:
+        raise _foreign_error(checkpoint, path, key)
+    raise WeightsError(
+        "weights file not found",
+        expected="a .h5 or .keras file",
+        got=path,
+        where=key,
+        fix=f"Beside it: {', '.join(beside)}" if beside else None,
+    )
+
+
+def _foreign_error(found: ForeignFormat, path: Path, where: object = None) -> WeightsError:
+    return WeightsError(
+        f"weights are {found.name}", expected="a Keras .h5 or .keras file", got=path, where=where, fix=found.fix
+    )
 
 
 def _folder_error(path: Path, key: str) -> WeightsError:
@@ -75,9 +100,12 @@ def _folder_error(path: Path, key: str) -> WeightsError:
             "weights are in a SavedModel folder, which can run code when loaded",
             got=path,
             where=key,
-            fix="Save them once with model.save_weights('weights.h5')",
+            fix=saved_model_fix(path),
         )
     found = sorted(file.name for file in path.glob("*") if file.name.lower().endswith(ENDINGS))
+    checkpoint = None if found else checkpoint_of(path)
+    if checkpoint is not None:
+        return _foreign_error(checkpoint, path, key)
     fix = f"Append the file's name, such as {found[0]}" if found else f"No file in it ends in {' or '.join(ENDINGS)}"
     return WeightsError("weights are a folder", expected="a .h5 or .keras file", got=path, where=key, fix=fix)
 
@@ -106,8 +134,13 @@ def detect_format(path: Path) -> str:
     except PermissionError as error:
         raise WeightsError("weights file may not be read", got=error.strerror, where=path) from error
     except OSError as error:
+        if is_locked(error):
+            raise locked_error(path, error) from error
         if zipfile.is_zipfile(path):
             return _checked_archive(path)
+        foreign = foreign_file(path, path.read_bytes()[:64])
+        if foreign is not None:
+            raise _foreign_error(foreign, path) from error
         raise WeightsError(
             "weights file cannot be read",
             expected="a Keras .h5 or .keras file",
@@ -119,12 +152,17 @@ def detect_format(path: Path) -> str:
 
 def _checked_archive(path: Path) -> str:
     with zipfile.ZipFile(path) as archive:
-        if "model.weights.h5" not in archive.namelist():
-            raise WeightsError(
-                "archive holds no Keras weights", expected="a member model.weights.h5",
-                got=", ".join(archive.namelist()[:5]), where=path,
-            )  # fmt: skip
-    return "keras"
+        members = archive.namelist()
+    if "model.weights.h5" in members:
+        return "keras"
+    foreign, listed = foreign_archive(path, members), ", ".join(members[:5])
+    raise WeightsError(
+        "archive holds no Keras weights",
+        expected="a member model.weights.h5",
+        got=f"{listed}: {foreign.name}" if foreign else listed,
+        where=path,
+        fix=foreign.fix if foreign else None,
+    )
 
 
 def _looks_like(path: Path, error: OSError) -> str:
