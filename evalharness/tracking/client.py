@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 QUIET_SETTINGS = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
 CHATTY_LOGGERS = ("mlflow.store.db.utils", "alembic")
 MAX_REASON = 400
+_OTHER_SCHEMA = re.compile(r"out-of-date database schema \(found version (\w+)")
+"""MLflow calls the schema of a newer MLflow out of date as well."""
 _PASSWORD = re.compile(r"://([^/@:]*):[^/@]*@")
 
 
@@ -57,6 +59,9 @@ def failures_told(what: str, uri: str, fix: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, SQLAlchemyError, RequestException, OSError) as error:
+        other = _OTHER_SCHEMA.search(str(error))
+        if other:
+            raise _schema_error(what, other[1], uri) from error
         raise TrackingError(what, got=_reason(error), where=shown_uri(uri), fix=fix) from error
 
 
@@ -77,6 +82,38 @@ def _silence() -> None:
         os.environ.setdefault(name, value)
     for name in CHATTY_LOGGERS:
         logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def _schema_error(what: str, revision: str, uri: str) -> TrackingError:
+    """Another MLflow made the database.
+
+    Args:
+        what: What was being done, as a failure.
+        revision: Of the database's schema.
+        uri: The store.
+    """
+    from mlflow.version import VERSION
+
+    if _is_known(revision):
+        return TrackingError(
+            what, got=f"a database of an older MLflow than the {VERSION} that is installed", where=shown_uri(uri),
+            fix=f"Make a copy of it, then bring it up to date with `mlflow db upgrade {shown_uri(uri)}`",
+        )  # fmt: skip
+    return TrackingError(
+        what,
+        got=f"a database of a newer MLflow than the {VERSION} that is installed (its schema is {revision})",
+        where=shown_uri(uri),
+        fix="Set another tracking.uri=, or serve the database with the MLflow that wrote it (`mlflow server`) and set "
+        "tracking.uri=http://...",
+    )
+
+
+def _is_known(revision: str) -> bool:
+    """Whether the installed MLflow has a step that leads to this schema."""
+    from importlib.resources import files
+
+    steps = files("mlflow.store.db_migrations") / "versions"
+    return any(step.name.startswith(f"{revision}_") for step in steps.iterdir())
 
 
 def _reason(error: BaseException) -> str:

@@ -105,6 +105,28 @@ def test_a_file_that_is_no_database(tmp_path):
         open_store(TrackingConfig(), tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("revision", "told"),
+    [
+        ("ffffffffffff", ["of a newer MLflow than", "ffffffffffff", "mlflow server"]),
+        ("0a8213491aaa", ["of an older MLflow than", "mlflow db upgrade sqlite:///"]),
+    ],
+)
+def test_a_database_of_another_mlflow(store, runs_dir, tmp_path, revision, told):
+    del store
+    # In a file of its own: MLflow keeps what it has opened once.
+    other = tmp_path / "other.db"
+    with closing(sqlite3.connect(runs_dir / "mlflow.db")) as database, closing(sqlite3.connect(other)) as copy:
+        database.backup(copy)
+        copy.execute("UPDATE alembic_version SET version_num = ?", (revision,))
+        copy.commit()
+    with pytest.raises(TrackingError) as caught:
+        open_store(TrackingConfig(uri=f"sqlite:///{other}"), runs_dir)
+    for part in told:
+        assert part in str(caught.value)
+    assert "permissions" not in str(caught.value)
+
+
 def test_a_runs_dir_that_is_a_file(tmp_path):
     (tmp_path / "runs").write_text("")
     with pytest.raises(TrackingError, match="cannot be opened"):
