@@ -2,13 +2,14 @@
 
 from evalharness.attention.density import to_density
 from evalharness.attention.from_trace import Gradients, target_weights
-from evalharness.attention.map_specs import check_options, map_specs
+from evalharness.attention.map_specs import ambiguous_targets, check_options, map_specs
 from evalharness.attention.registry import METHODS, AttentionMethod
 
 __all__ = [
     "METHODS",
     "AttentionMethod",
     "Gradients",
+    "ambiguous_targets",
     "check_options",
     "map_specs",
     "target_weights",

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from evalharness.attention.targets import class_of
 from evalharness.lazy import LazyModule
 from evalharness.records import Trace
 
@@ -133,7 +134,7 @@ def target_weights(target: str, logits: tf.Tensor, labels: tf.Tensor, classes: S
 
     Args:
         target: `predicted`; `true`; `contrast` (predicted minus true, or minus the runner-up where the verdict is
-            right); or a class name.
+            right); or a class, as `target_of_class` names it.
         logits: (B, C).
         labels: (B,) indices of the true classes.
         classes: Names in the order of the outputs.
@@ -152,7 +153,7 @@ def target_weights(target: str, logits: tf.Tensor, labels: tf.Tensor, classes: S
     if target == "contrast":
         against = tf.where(tf.equal(top[:, 0], labels), top[:, 1], labels)
         return predicted - tf.one_hot(against, num_classes)
-    index = tf.fill([tf.shape(logits)[0]], list(classes).index(target))
+    index = tf.fill([tf.shape(logits)[0]], list(classes).index(class_of(target)))
     return tf.one_hot(index, num_classes)
 
 

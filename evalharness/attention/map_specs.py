@@ -4,12 +4,12 @@ import re
 from collections.abc import Callable, Sequence
 
 from evalharness.attention.registry import METHODS
+from evalharness.attention.targets import TARGETS, class_of, target_of_class
 from evalharness.config import AttentionConfig, MapConfig
 from evalharness.errors import ConfigError
 from evalharness.records import MapSpec
 from evalharness.slugs import slug
 
-TARGETS = ("predicted", "true", "contrast")
 MAP_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,79}")
 TAKEN_ENDINGS = (".sum", ".signed")
 """Of files that are stored beside a map's own."""
@@ -53,18 +53,37 @@ def _spec(entry: MapConfig, default_target: str, classes: Sequence[str]) -> MapS
             f"unknown option of {entry.method}", expected=valid, got=", ".join(unknown), where="attention.methods"
         )
     options = {**method.default_options, **entry.options}
-    target = entry.target or default_target
-    if target not in TARGETS and target not in classes:
+    target = _named_class(entry.target or default_target, classes)
+    if target not in TARGETS and class_of(target) not in classes:
         raise ConfigError(
             "unknown attention target",
-            expected=f"{', '.join(TARGETS)}, or one of {', '.join(classes)}",
+            expected=f"{', '.join(TARGETS)}, or one of {', '.join(map(target_of_class, classes))}",
             got=target,
             where="attention.target",
         )
     if not method.is_class_specific:
         target = "predicted"
-    map_id = _map_id(entry, target, classes, is_default=options == method.default_options)
+    map_id = _map_id(entry, target, is_default=options == method.default_options)
     return MapSpec(map_id, entry.method, target, options, method.version, is_signed=method.needs == "perturbation")
+
+
+def _named_class(target: str, classes: Sequence[str]) -> str:
+    """A class in the one way in which it is named as a target; anything else as it is."""
+    if target in TARGETS:
+        return target
+    named = next((name for name in (target, class_of(target)) if name in classes), None)
+    return target if named is None else target_of_class(named)
+
+
+def ambiguous_targets(specs: Sequence[MapSpec], classes: Sequence[str]) -> list[str]:
+    """A sentence for each target of a class-specific map that is the name of a class as well."""
+    targets = {spec.target for spec in specs if METHODS[spec.method].is_class_specific}
+    return [
+        f"attention.target={target} means the {target} class of each image, not the class called {target}, which is "
+        f"{target_of_class(target)}"
+        for target in TARGETS
+        if target in targets and target in classes
+    ]
 
 
 def check_options(specs: Sequence[MapSpec], *, num_layers: int, num_heads: int, grid_size: tuple[int, int]) -> None:
@@ -95,7 +114,7 @@ def _is_between(value: object, low: int, high: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
-def _map_id(entry: MapConfig, target: str, classes: Sequence[str], *, is_default: bool) -> str:
+def _map_id(entry: MapConfig, target: str, *, is_default: bool) -> str:
     if entry.name is not None:
         if not MAP_ID.fullmatch(entry.name):
             raise ConfigError(
@@ -118,4 +137,4 @@ def _map_id(entry: MapConfig, target: str, classes: Sequence[str], *, is_default
             where="attention.methods",
             fix=f"Add a name: {{method: {entry.method}, name: ..., options: ...}}",
         )
-    return entry.method if target == "predicted" else f"{entry.method}.{slug(target) if target in classes else target}"
+    return entry.method if target == "predicted" else f"{entry.method}.{target if target in TARGETS else slug(target)}"

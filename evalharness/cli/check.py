@@ -111,7 +111,7 @@ def _check_stage(stage: "type[Stage[Any]]", config: "RunConfig") -> None:
 def _checked_model(
     config: "RunConfig", dataset: "Dataset | None", problems: list[EvalHarnessError]
 ) -> "VisionTransformer | None":
-    from evalharness.attention import check_options, map_specs
+    from evalharness.attention import ambiguous_targets, check_options, map_specs
     from evalharness.model import load_model
     from evalharness.weights_files import find_weights
 
@@ -123,6 +123,8 @@ def _checked_model(
             return None
         model = load_model(config.model, classes=classes, source=weights)
         specs = map_specs(config.attention, classes)
+        for sentence in ambiguous_targets(specs, classes):
+            note(sentence)
         check_options(specs, num_layers=model.num_layers, num_heads=model.num_heads, grid_size=model.grid_size)
     except EvalHarnessError as error:
         problems.append(error)

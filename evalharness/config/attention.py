@@ -26,4 +26,7 @@ class AttentionConfig(Frozen):
     """`attention`: which maps to compute, and for which class."""
 
     methods: Annotated[tuple[MapConfig, ...], BeforeValidator(_named_methods)]
-    target: Text = Field("predicted", description="`predicted`, `true`, `contrast`, or a class name.")
+    target: Text = Field(
+        "predicted",
+        description="`predicted`, `true`, `contrast`, or a class name (`class:true` for a class that is called so).",
+    )

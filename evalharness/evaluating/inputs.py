@@ -11,7 +11,7 @@ from evalharness import dataset as datasets
 from evalharness import model as models
 from evalharness import results
 from evalharness.annotations import Annotations, load_annotations
-from evalharness.attention import map_specs
+from evalharness.attention import ambiguous_targets, map_specs
 from evalharness.audit import Resampling
 from evalharness.config import RunConfig
 from evalharness.console import note, warn
@@ -94,6 +94,8 @@ def gather_inputs(config: RunConfig, clock: Stopwatch) -> Inputs:
     classes = config.model.classes or dataset.classes
     models.configure_tensorflow(config.seed)
     specs = map_specs(config.attention, classes)
+    for sentence in ambiguous_targets(specs, classes):
+        note(sentence)
     recipe = results.build_recipe(config, dataset, weights, classes, specs)
     return Inputs(config, dataset, weights, classes, specs, read_regions(config, dataset, classes), recipe)
 

@@ -1,8 +1,10 @@
 """What the config asks for, as maps with ids; and every mistake in it, told once and clearly."""
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
-from evalharness.attention import METHODS, check_options, map_specs
+from evalharness.attention import METHODS, ambiguous_targets, check_options, map_specs, target_weights
 from evalharness.config import AttentionConfig
 from evalharness.errors import ConfigError
 
@@ -177,3 +179,33 @@ def test_one_group_that_hides_the_whole_image_is_refused():
     whole = specs([variant("occlusion", group_size=4)])
     with pytest.raises(ConfigError, match="expected 1 to 3 patches, got 4"):
         check_options(whole, num_layers=3, num_heads=2, grid_size=(4, 4))
+
+
+class TestClassesThatAreCalledLikeTargets:
+    CLASSES = ("predicted", "true", "false")
+
+    def spec(self, target):
+        (found,) = map_specs(AttentionConfig(methods=["grad_attention"], target=target), self.CLASSES)
+        return found
+
+    def test_the_word_is_the_target_and_the_prefix_the_class(self):
+        assert self.spec("true").map_id == "grad_attention.true"
+        named = self.spec("class:true")
+        assert named.target == "class:true"
+        assert named.map_id not in ("grad_attention.true", "grad_attention")
+        logits, labels = tf.constant([[3.0, 2.0, 1.0]]), tf.constant([2])
+        np.testing.assert_array_equal(target_weights("true", logits, labels, self.CLASSES), [[0, 0, 1]])
+        np.testing.assert_array_equal(target_weights(named.target, logits, labels, self.CLASSES), [[0, 1, 0]])
+
+    def test_the_prefix_changes_nothing_for_other_classes(self):
+        assert self.spec("class:false") == self.spec("false")
+
+    def test_it_is_told(self):
+        (sentence,) = ambiguous_targets([self.spec("true")], self.CLASSES)
+        assert "not the class called true, which is class:true" in sentence
+        assert ambiguous_targets([self.spec("class:true"), self.spec("contrast")], self.CLASSES) == []
+        assert ambiguous_targets([self.spec("true")], ("a", "b")) == []
+
+    def test_unknown_targets_list_the_prefix(self):
+        with pytest.raises(ConfigError, match="class:predicted, class:true, false"):
+            self.spec("roses")
