@@ -46,6 +46,8 @@ class ProbeResult:
     configured: Candidate
     others: tuple[Candidate, ...]
     """In the order in which they were tried."""
+    majority: float
+    """Accuracy of always answering the most frequent class, 0 to 1."""
 
     @property
     def best(self) -> Candidate:
@@ -73,6 +75,11 @@ class ProbeResult:
     def sentence(self) -> str:
         """Which value is best, and whether that is known."""
         best = self.best
+        if best.accuracy <= self.majority < 1:
+            return (
+                f"no {self.key} scores above {self.majority:.1%}, as always answering the most frequent class does: "
+                "check the weights, the head and the order of model.classes"
+            )
         if best is self.configured:
             return f"{self.key}={best.value}, as configured, scores best"
         if best.is_better:
@@ -100,7 +107,7 @@ def probe_preprocessing(model: VisionTransformer, photos: ProbeImages) -> ProbeR
     names = [name for name in PREPROCESSINGS if name != model.preprocessing]
     correct = {name: _is_correct(model, photos, name) for name in names}
     configured = {model.preprocessing: _is_correct(model, photos, None)}
-    return _compare("model.preprocessing", {**configured, **correct}, photos.groups)
+    return _compare("model.preprocessing", {**configured, **correct}, photos)
 
 
 def probe_heads(model: VisionTransformer, photos: ProbeImages, preprocessing: str | None = None) -> ProbeResult | None:
@@ -122,7 +129,7 @@ def probe_heads(model: VisionTransformer, photos: ProbeImages, preprocessing: st
     for number in others:
         with _other_heads(model, number):
             correct[str(number)] = _is_correct(model, photos, preprocessing)
-    return _compare("model.num_heads", correct, photos.groups)
+    return _compare("model.num_heads", correct, photos)
 
 
 @contextmanager
@@ -138,20 +145,28 @@ def _other_heads(model: VisionTransformer, num_heads: int) -> Iterator[None]:
             layer.num_heads, layer.projection_dim = number, width
 
 
-def _compare(key: str, correct: Mapping[str, FloatArray], groups: Sequence[str] | None) -> ProbeResult:
+def _compare(key: str, correct: Mapping[str, FloatArray], photos: ProbeImages) -> ProbeResult:
     """The first value is the configured one."""
+    # SciPy takes a second to import, and whoever only looks a weights file up needs none of it.
+    from evalharness.statistics import holm, mcnemar_exact, paired_bootstrap
+
     (configured, baseline), *others = correct.items()
     # Behind it is SciPy, which finding a weights file does not need.
     from evalharness.statistics import holm, mcnemar_exact, paired_bootstrap
 
     p_values = [mcnemar_exact(int((values > baseline).sum()), int((values < baseline).sum())) for _, values in others]
     candidates = [
-        Candidate(value, float(values.mean()), paired_bootstrap(values - baseline, groups=groups), float(p_value))
+        Candidate(
+            value, float(values.mean()), paired_bootstrap(values - baseline, groups=photos.groups), float(p_value)
+        )
         for (value, values), p_value in zip(others, holm(p_values), strict=True)
     ]
-    nothing = Interval(0.0, 0.0, 0.0)
     return ProbeResult(
-        key, len(baseline), Candidate(configured, float(baseline.mean()), nothing, 1.0), tuple(candidates)
+        key=key,
+        num_images=len(baseline),
+        configured=Candidate(configured, float(baseline.mean()), Interval(0.0, 0.0, 0.0), 1.0),
+        others=tuple(candidates),
+        majority=float(np.unique(photos.labels, return_counts=True)[1].max() / len(baseline)),
     )
 
 

@@ -168,6 +168,14 @@ class TestProbe:
         assert result.configured.accuracy == result.accuracy["vit"] == 1
         assert result.warning is None
 
+    def test_a_model_that_knows_nothing_is_told(self, photos, loader, tmp_path):
+        path = self.solve(*photos, "vit", tmp_path)
+        model = load_small(loader, path, "vit")
+        # The right answers in another order: under no preprocessing are they right.
+        result = probe_preprocessing(model, ProbeImages(photos[0], (photos[1] + 1) % 5))
+        assert result.accuracy["vit"] == 0
+        assert "check the weights, the head and the order of model.classes" in result.sentence
+
     def test_few_images_tell_nothing(self, photos, loader, tmp_path):
         """Five of five against none of five is no proof: three values were tried."""
         path = self.solve(*photos, "vit", tmp_path)
