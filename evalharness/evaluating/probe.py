@@ -30,8 +30,7 @@ def probe(config: RunConfig, dataset: Dataset, model: VisionTransformer) -> list
     if not has_unknown_heads(config, model):
         return [scaled]
     # Under a wrong preprocessing, the number of heads would be told from noise.
-    better = scaled.best.value if scaled.best.is_better else None
-    heads = models.probe_heads(model, photos, better)
+    heads = models.probe_heads(model, photos, scaled.better.value if scaled.better else None)
     return [scaled] if heads is None else [scaled, heads]
 
 

@@ -60,10 +60,15 @@ class ProbeResult:
         return {candidate.value: candidate.accuracy for candidate in (self.configured, *self.others)}
 
     @property
+    def better(self) -> Candidate | None:
+        """The best value if it is clearly better; None of images of one class, which a wrong input may favour."""
+        return self.best if self.best.is_better and self.majority < 1 else None
+
+    @property
     def warning(self) -> str | None:
         """Set where another value is clearly better."""
-        best = self.best
-        if not best.is_better:
+        best = self.better
+        if best is None:
             return None
         return (
             f"{self.key}={self.configured.value} scores {self.configured.accuracy:.1%} on {self.num_images} images, "
@@ -75,6 +80,8 @@ class ProbeResult:
     def sentence(self) -> str:
         """Which value is best, and whether that is known."""
         best = self.best
+        if self.majority == 1:
+            return f"all images are of one class, which does not tell whether {self.key} is right"
         if best.accuracy <= self.majority < 1:
             return (
                 f"no {self.key} scores above {self.majority:.1%}, as always answering the most frequent class does: "
@@ -82,7 +89,7 @@ class ProbeResult:
             )
         if best is self.configured:
             return f"{self.key}={best.value}, as configured, scores best"
-        if best.is_better:
+        if self.better:
             return f"{self.key}={best.value} scores best, better than {self.configured.value} by {_points(best.gain)}"
         return (
             f"{self.key}={best.value} scores best, but {self.num_images} images do not tell it from "

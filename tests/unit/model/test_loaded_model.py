@@ -176,6 +176,20 @@ class TestProbe:
         assert result.accuracy["vit"] == 0
         assert "check the weights, the head and the order of model.classes" in result.sentence
 
+    def test_one_class_alone_tells_nothing(self, photos, loader, tmp_path):
+        """Under a wrong preprocessing a model may answer the same class everywhere."""
+        path = self.solve(*photos, "vit", tmp_path)
+        verdicts = np.argmax(load_small(loader, path, "raw").predict_probs(photos[0].astype(np.float32)), axis=1)
+        always = np.bincount(verdicts).argmax()
+        shown = np.flatnonzero((verdicts == always) & (photos[1] != always))
+        model = load_small(loader, path, "vit")
+        result = probe_preprocessing(
+            model, ProbeImages(photos[0][shown].repeat(9, axis=0), np.full(9 * len(shown), always))
+        )
+        assert result.best.is_better
+        assert result.warning is None
+        assert "all images are of one class" in result.sentence
+
     def test_few_images_tell_nothing(self, photos, loader, tmp_path):
         """Five of five against none of five is no proof: three values were tried."""
         path = self.solve(*photos, "vit", tmp_path)
