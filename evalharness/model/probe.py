@@ -158,9 +158,6 @@ def _compare(key: str, correct: Mapping[str, FloatArray], photos: ProbeImages) -
     from evalharness.statistics import holm, mcnemar_exact, paired_bootstrap
 
     (configured, baseline), *others = correct.items()
-    # Behind it is SciPy, which finding a weights file does not need.
-    from evalharness.statistics import holm, mcnemar_exact, paired_bootstrap
-
     p_values = [mcnemar_exact(int((values > baseline).sum()), int((values < baseline).sum())) for _, values in others]
     candidates = [
         Candidate(
