@@ -45,6 +45,8 @@ class Annotations:
     """By category, all that the annotations have."""
     unmatched_images: tuple[str, ...]
     """Annotated images that no row of the CSV has."""
+    hints: tuple[str, ...]
+    """What they look like, as sentences."""
     left_out_images: tuple[str, ...]
     """Annotated images of rows that are not evaluated."""
     renamed_images: Mapping[str, tuple[tuple[str, str], ...]]
@@ -104,6 +106,7 @@ class Annotations:
             (f"{len(self.full_regions):,} regions cover their whole image", self.full_regions),
         )
         found = [f"{what}: {_list(names)}." for what, names in lists if names]
+        found += self.hints
         for differs, pairs in self.renamed_images.items():
             named = _list([f"{name} for {path}" for name, path in pairs])
             found.append(f"{len(pairs):,} annotated images were found in spite of {differs}: {named}.")
@@ -160,6 +163,7 @@ def load_annotations(
         regions=encoded.regions,
         roles=assigned,
         unmatched_images=matches.unmatched,
+        hints=matches.hints,
         left_out_images=matches.left_out,
         renamed_images=matches.renamed,
         unmatched_rows=tuple(sample.row_id for sample in samples if sample.row_id not in encoded.regions),

@@ -1,13 +1,13 @@
 """Which rows of the CSV an annotated image is: by path, by the end of a path, or by the bare file name."""
 
-import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
-from evalharness.annotations.parsed import ParsedImage, faults_error
-from evalharness.annotations.renamings import earlier_names
+from evalharness.annotations.name_finder import Finder, Found, Row, normalise
+from evalharness.annotations.parsed import ParsedImage, faults_error, list_some
+from evalharness.annotations.renamings import ROBOFLOW
 from evalharness.records import Sample
 
 MAX_NAMED = 4
@@ -17,23 +17,16 @@ MAX_NAMED = 4
 class Matches:
     """Annotated images and the rows that they are."""
 
-    by_row: dict[str, list[ParsedImage]]
+    by_row: Mapping[str, list[ParsedImage]]
     """By `row_id`, rows with annotations only; more than one where a format has a file for each category."""
     unmatched: tuple[str, ...]
     """Names of annotated images that no row of the CSV has."""
+    hints: tuple[str, ...]
+    """What unmatched names look like, as sentences."""
     left_out: tuple[str, ...]
     """Names of annotated images of rows that are not evaluated."""
-    renamed: dict[str, tuple[tuple[str, str], ...]]
+    renamed: Mapping[str, tuple[tuple[str, str], ...]]
     """By what the names differ in: the name in the annotations, and the path in the CSV."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A row of the CSV, evaluated or not."""
-
-    written: str
-    path: Path
-    sample: Sample | None = None
 
 
 def match_images(
@@ -53,132 +46,120 @@ def match_images(
     Raises:
         DatasetError: A name that fits several files, or several names that fit one; all are listed.
     """
-    finder = _Finder([*(_Row(s.relative_path, s.path, s) for s in samples), *(_Row(*names) for names in left_out)])
-    by_row: dict[str, list[ParsedImage]] = defaultdict(list)
-    names: dict[str, dict[str, None]] = defaultdict(dict)
-    renamed: dict[str, dict[str, str]] = defaultdict(dict)
+    finder = Finder([*(Row(s.relative_path, s.path, s) for s in samples), *(Row(*names) for names in left_out)])
+    matching = _Matching()
     unmatched: dict[str, None] = {}
-    others: dict[str, None] = {}
-    faults: list[str] = []
     for image in images:
-        found, undone = finder.find(image)
-        paths = sorted({row.written for row in found})
-        if len({row.path for row in found}) > 1:
-            faults.append(f"{_called(image)} ({image.where}) fits {len(paths)} files: {_list(paths)}")
-        elif not found:
-            unmatched[image.name] = None
+        found = _find(image, finder)
+        if len(found.paths) > 1:
+            matching.faults.append(_describe_ambiguous(image, finder, found))
+        elif found.rows:
+            matching.add(image, found)
         else:
-            names[paths[0]][image.name] = None
-            if undone:
-                renamed[undone][image.name] = paths[0]
-            evaluated = [row.sample for row in found if row.sample is not None]
-            others |= {} if evaluated else {image.name: None}
-            for sample in evaluated:
-                by_row[sample.row_id].append(image)
-    faults += [f"{_list(list(several))} all fit {path!r}" for path, several in names.items() if len(several) > 1]
-    if faults:
-        fix = "Name the images in the annotations by the path of the CSV, or by as much of its end as tells them apart."
-        raise faults_error("annotated images cannot be told apart", faults, fix)
-    told = {undone: tuple(pairs.items()) for undone, pairs in renamed.items()}
-    return Matches(dict(by_row), tuple(unmatched), tuple(others), told)
+            unmatched[image.name] = None
+    matching.check_one_name_for_each()
+    told = {differs: tuple(pairs.items()) for differs, pairs in matching.renamed.items()}
+    hints = tuple(_hints(unmatched, finder))
+    return Matches(dict(matching.by_row), tuple(unmatched), hints, tuple(matching.left_out), told)
 
 
-class _Finder:
-    """Finds rows by the ends of their paths."""
+@dataclass
+class _Matching:
+    """What is found, image by image."""
 
-    def __init__(self, rows: Sequence[_Row]) -> None:
-        self._exact = _Ends(rows, lambda path: path)
-        self._by_stem = _Ends(rows, _stem)
-        folded, folded_stem = _Ends(rows, str.casefold), _Ends(rows, lambda path: _stem(path).casefold())
-        self._differences: list[tuple[_Ends, Callable[[str], str], str]] = [
-            (self._exact, lambda path: path, ""),
-            (folded, str.casefold, "the case of letters"),
-            (self._by_stem, lambda path: path, "a missing ending"),
-            (self._by_stem, _stem, "another ending"),
-            (folded_stem, lambda path: _stem(path).casefold(), "another ending and the case of letters"),
-        ]
+    by_row: dict[str, list[ParsedImage]] = field(default_factory=lambda: defaultdict(list))
+    names: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
+    """By path in the CSV: the names that fit it, as written, by the same without `./` and the like."""
+    renamed: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
+    left_out: dict[str, None] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+    is_augmented: bool = False
 
-    def find(self, image: ParsedImage) -> tuple[list[_Row], str]:
-        """The rows that the name fits, and what the name differs in; of several files only where it does not tell.
+    def add(self, image: ParsedImage, found: Found) -> None:
+        """Notes an image whose rows are one file."""
+        path = min(row.written for row in found.rows)
+        self.names[path].setdefault(normalise(image.name), image.name)
+        if found.differs:
+            self.renamed[found.differs][image.name] = path
+        evaluated = [row.sample for row in found.rows if row.sample is not None]
+        if not evaluated:
+            self.left_out[image.name] = None
+        for sample in evaluated:
+            self.by_row[sample.row_id].append(image)
 
-        Where the annotations name the image twice, by both names: they must mean one file.
+    def check_one_name_for_each(self) -> None:
+        """Tells files that several names fit, and all other faults.
+
+        Raises:
+            DatasetError: There are any.
         """
-        found, undone = self._find(image.name, is_stem=image.is_stem)
-        if image.also_named is None:
-            return found, undone
-        others, undone_too = self._find(image.also_named, is_stem=True)
-        if not found:
-            return others, undone_too
-        paths = {row.path for row in found}
-        return (found, undone) if {row.path for row in others} <= paths else ([*found, *others], undone)
-
-    def _find(self, name: str, *, is_stem: bool) -> tuple[list[_Row], str]:
-        name = _normalise(name)
-        found = self._exact.find(name) or (self._by_stem.find(name) if is_stem else [])
-        if found:
-            return found, ""
-        fitting = self._find_earlier(name)
-        rows = {id(row): row for found, _ in fitting for row in found}
-        return list(rows.values()), fitting[0][1] if fitting else ""
-
-    def _find_earlier(self, name: str) -> list[tuple[list[_Row], str]]:
-        """Of the nearest kind of difference that leaves any row: every way in which the name fits."""
-        renamed = [(_normalise(earlier), undone) for earlier, undone in earlier_names(name)]
-        # The folder may be the tool's own.
-        bare = [(earlier.rpartition("/")[2], undone) for earlier, undone in renamed]
-        for names in ([(name, ""), *renamed], bare):
-            for table, form, differs in self._differences:
-                if fitting := _fitting(table, form, names, differs):
-                    return fitting
-        return []
+        roboflow = {name for differs, pairs in self.renamed.items() if ROBOFLOW in differs for name in pairs}
+        fix = "Name the images in the annotations by the path of the CSV, or by as much of its end as tells them apart."
+        for path, names in self.names.items():
+            if len(names) > 1:
+                self.faults.append(f"{_quote(list(names.values()))} all fit {path!r}")
+                self.is_augmented |= roboflow.issuperset(names.values())
+        if self.is_augmented:
+            fix += " Roboflow writes several changed copies of a photo where it augments: export without that."
+        if self.faults:
+            raise faults_error("annotated images cannot be told apart", self.faults, fix)
 
 
-def _fitting(
-    table: "_Ends", form: Callable[[str], str], names: Sequence[tuple[str, str]], differs: str
-) -> list[tuple[list[_Row], str]]:
-    found = ((table.find(form(name)), " and ".join(filter(None, (undone, differs)))) for name, undone in names)
-    return [(rows, undone) for rows, undone in found if rows]
+def _find(image: ParsedImage, finder: Finder) -> Found:
+    """The rows that the image's names fit; of several files only where they do not tell.
+
+    Where the annotations name the image twice, both must mean one file; a name that fits several is told by the other.
+    """
+    found = finder.find(image.name, is_stem=image.is_stem)
+    if image.also_named is None:
+        return found
+    own = finder.find(image.also_named, is_stem=True)
+    if not own.rows:
+        return found
+    if not found.rows:
+        return Found(own.rows, "a name that no row has, by the name of their annotation file")
+    both = found.paths & own.paths
+    if not both:
+        return Found((*found.rows, *own.rows), "")
+    if len(found.paths) > 1:
+        return Found(tuple(row for row in found.rows if row.path in both), "a name that fits several rows, by the name "
+                     "of their annotation file")  # fmt: skip
+    return found
 
 
-class _Ends:
-    """Rows by their path in one form, and by every end of it."""
-
-    def __init__(self, rows: Sequence[_Row], form: Callable[[str], str]) -> None:
-        self._by_path: dict[str, list[_Row]] = defaultdict(list)
-        self._by_end: dict[str, list[_Row]] = defaultdict(list)
-        for row in rows:
-            self._by_path[form(_normalise(row.written))].append(row)
-            for end in _ends(form(_normalise(row.path.as_posix()))):
-                self._by_end[end].append(row)
-
-    def find(self, name: str) -> list[_Row]:
-        """The rows of the nearest way in which the name, in the same form, fits any."""
-        for table, texts in ((self._by_path, [name]), (self._by_end, [name]), (self._by_path, _ends(name))):
-            for text in texts:
-                if text in table:
-                    return table[text]
-        return []
+def _describe_ambiguous(image: ParsedImage, finder: Finder, found: Found) -> str:
+    if image.also_named is not None:
+        sides = [finder.find(image.name, is_stem=image.is_stem), finder.find(image.also_named, is_stem=True)]
+        if all(side.rows for side in sides) and not sides[0].paths & sides[1].paths:
+            named, own = (_quote(sorted({row.written for row in side.rows})) for side in sides)
+            return (
+                f"{image.name!r}, the name in {image.where}, fits {named}, and the file's own name fits {own}: correct "
+                "the one that is wrong"
+            )
+    paths = sorted({row.written for row in found.rows})
+    return f"{image.name!r} ({image.where}) fits {len(paths)} files: {_quote(paths)}"
 
 
-def _called(image: ParsedImage) -> str:
-    return repr(image.name) if image.also_named is None else f"{image.name!r}, also named {image.also_named!r},"
+def _hints(unmatched: Iterable[str], finder: Finder) -> list[str]:
+    """What the names that fit no row look like."""
+    elsewhere, renamed = [], []
+    for name in unmatched:
+        if path := finder.find_in_other_folder(name):
+            elsewhere.append(f"{name} ({path})")
+        elif earlier := finder.describe_earlier(name):
+            renamed.append(f"{name} ({earlier})")
+    hints = []
+    if elsewhere:
+        hints.append(
+            f"{len(elsewhere):,} of them have the file name of a row in another folder: {list_some(elsewhere)}. "
+            "If these are the same photos, name them in the annotations by the path of the CSV."
+        )
+    if renamed:
+        hints.append(f"{len(renamed):,} of them look renamed by a tool, and no row has the name of before: "
+                     f"{list_some(renamed)}.")  # fmt: skip
+    return hints
 
 
-def _normalise(path: str) -> str:
-    composed = unicodedata.normalize("NFC", path).replace("\\", "/")
-    return "/".join(part for part in composed.split("/") if part not in ("", "."))
-
-
-def _ends(path: str) -> list[str]:
-    """The path, and what is left of it without its first folder, its first two folders, ...; longest first."""
-    parts = path.split("/")
-    return ["/".join(parts[start:]) for start in range(len(parts))]
-
-
-def _stem(path: str) -> str:
-    return path.removesuffix(PurePosixPath(path).suffix)
-
-
-def _list(names: Sequence[str]) -> str:
+def _quote(names: Sequence[str]) -> str:
     more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
     return ", ".join(map(repr, names[:MAX_NAMED])) + more

@@ -100,6 +100,26 @@ def renamed(*names, rows=RENAMED, left_out=()):
         ("roses/0001.png", 0, "another ending"),
         ("My Photo.png", 2, "another ending and the case of letters"),
         ("0001_png.rf.3f2a9c.jpg", 0, "Roboflow's ending .rf.<hash> and another ending"),
+        ("0001.rf.3f2a9c.jpg", 0, "Roboflow's ending .rf.<hash> and a missing ending"),
+        ("0001_jpg_jpg.rf.3f2a9c.jpg", 0, "Roboflow's ending .rf.<hash>"),
+        (
+            "train/my-photo_JPG.rf.Xy-7_z.jpg",
+            2,
+            "Roboflow's ending .rf.<hash> and other characters in place of special ones",
+        ),
+        ("1a2b3c__0002.jpg", 1, "the hash that Label Studio puts before a name"),
+        (
+            "1a2b3c4d-my_photo.JPG",
+            2,
+            "the hash that Label Studio puts before a name and other characters in place of special ones",
+        ),
+        ("\\\\server\\share\\photos\\tulips\\My Photo.JPG", 2, "the case of letters"),
+        ("/data/local-files/?d=photos\\tulips\\0002.jpg", 1, "an address"),
+        ("/data/local-files/?d=photos/tulips/my+photo.JPG", 2, "an address"),
+        ("s3://bucket/x/photos/tulips/my%20photo.JPG", 2, "an address"),
+        ("https://host/photos/roses/0001.jpg?X-Amz-Date=1&d", 0, "an address"),
+        ("file:///C:/Users/me/photos/roses/0001%2Ejpg", 0, "an address"),
+        (" roses/ 0001.jpg ", 0, "spaces around the name"),
     ],
 )
 def test_what_tools_make_of_a_name_is_undone_and_told(name, row, differs):
@@ -122,6 +142,9 @@ def test_a_name_that_fits_as_it_is_is_not_taken_for_a_renamed_one():
         ("1.png", ("1.jpg", "1.bmp")),
         ("A.jpg", ("roses/a.jpg", "tulips/a.jpg")),
         ("1_jpg.rf.ff.jpg", ("a/1.jpg", "b/1.jpg")),
+        ("img.jpg", ("IMG.jpg", "img.png")),
+        ("1a2b3c4d-2.jpg", ("2.jpg", "1A2B3C4D-2.jpg")),
+        ("IMG_JPG_jpg.rf.ff.jpg", ("IMG.JPG", "IMG_JPG.jpg")),
     ],
 )
 def test_what_can_be_undone_in_two_ways_is_refused_with_both_named(name, rows):
@@ -143,18 +166,111 @@ def test_what_a_name_means_does_not_depend_on_what_is_evaluated():
     assert (matches.left_out, matches.unmatched) == (("daisy/0007.jpg",), ("0099.jpg",))
 
 
-def test_two_names_of_one_image_must_mean_one_file():
-    def match_both(name, also):
-        return match_images([ParsedImage(name, "a.xml", (), also_named=also)], samples(ROWS))
+CSV_ROWS = ("photos/roses/1.jpg", "photos/roses/2.jpg", "photos/tulips/1.jpg")
 
-    with pytest.raises(DatasetError, match=r"'roses/1.jpg', also named 'roses/2', \(a.xml\) fits 2 files"):
+
+def match_both(name, also, *, is_stem=False):
+    return match_images([ParsedImage(name, "a.xml", (), is_stem=is_stem, also_named=also)], samples(CSV_ROWS))
+
+
+def test_two_names_of_one_image_must_mean_one_file():
+    with pytest.raises(DatasetError) as caught:
         match_both("roses/1.jpg", "roses/2")
-    assert list(match_both("roses/2.jpg", "2").by_row) == ["test/roses/2.jpg"]
-    assert list(match_both("nowhere.jpg", "roses/2").by_row) == ["test/roses/2.jpg"]
-    assert list(match_both("roses/2.jpg", "nowhere").by_row) == ["test/roses/2.jpg"]
+    assert "'roses/1.jpg', the name in a.xml, fits 'photos/roses/1.jpg'" in str(caught.value)
+    assert "the file's own name fits 'photos/roses/2.jpg'" in str(caught.value)
+    with pytest.raises(DatasetError, match=r"fits 'photos/roses/2\.jpg', and the file's own name fits 'photos/roses/1"):
+        match_both("2.jpg", "1")
+
+
+@pytest.mark.parametrize(
+    ("name", "also", "row", "differs"),
+    [
+        ("roses/2.jpg", "2", 1, None),
+        ("roses/2.jpg", "nowhere", 1, None),
+        ("roses/1.jpg", "1", 0, None),
+        ("2.jpg", "2_jpg.rf.0a1b", 1, None),
+        ("nowhere.jpg", "roses/2", 1, "a name that no row has, by the name of their annotation file"),
+        ("1.jpg", "tulips/1", 2, "a name that fits several rows, by the name of their annotation file"),
+        (
+            "1.jpg",
+            "Annotations/photos/tulips/1",
+            2,
+            "a name that fits several rows, by the name of their annotation file",
+        ),
+    ],
+)
+def test_two_names_of_one_image_that_agree(name, also, row, differs):
+    matches = match_both(name, also)
+    assert list(matches.by_row) == [CSV_ROWS[row]]
+    assert matches.renamed == ({differs: ((name, CSV_ROWS[row]),)} if differs else {})
+
+
+def test_two_names_that_fit_the_same_several_rows_do_not_tell():
+    with pytest.raises(DatasetError, match=r"'1' .* fits 2 files: 'photos/roses/1.jpg', 'photos/tulips/1.jpg'"):
+        match_both("1", "x/1", is_stem=True)
 
 
 def test_many_images_are_matched_in_one_look_at_each():
     rows = tuple(f"photos/{number % 50}/{number}.jpg" for number in range(20_000))
     matches = renamed(*(f"{number}.png" for number in range(20_000)), rows=rows)
     assert len(matches.by_row) == 20_000
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        ("scan.2021.0001", ("scan.2021.jpg",)),  # a number behind a dot is no ending
+        ("20240131-0001.jpg", ("0001.jpg",)),  # a date is no hash
+        ("/data/local-files/?d=train/0001.jpg", ("val/0001.jpg",)),  # there, folders are the user's
+        ("train/my%20photo.jpg", ("val/my photo.jpg",)),
+        ("face_mask.jpg", ("face.jpg",)),
+        ("a-1.jpg", ("a_1.jpg",)),
+    ],
+)
+def test_what_may_be_another_photo_is_not_taken_for_it(name, rows):
+    matches = renamed(name, rows=rows)
+    assert matches.by_row == {}
+    assert matches.unmatched == (name,)
+
+
+def test_a_name_in_its_own_case_of_ending_beats_another_ending():
+    assert list(renamed("img.JPG", rows=("img.jpg", "img.png")).by_row) == ["img.jpg"]
+
+
+def test_the_annotation_file_of_an_image_may_end_in_mask():
+    matches = match_images([ParsedImage("cat_mask", "cat_mask.png", (), is_stem=True)], samples(("a/cat.jpg",)))
+    assert matches.renamed == {"an ending such as _mask": (("cat_mask", "a/cat.jpg"),)}
+
+
+def test_a_label_file_lacks_the_ending_of_its_image_and_that_is_not_told():
+    parsed = [ParsedImage("1a2b3c4d-0001", "1a2b3c4d-0001.txt", (), is_stem=True)]
+    assert list(match_images(parsed, samples(RENAMED)).renamed) == ["the hash that Label Studio puts before a name"]
+
+
+def test_folders_in_front_of_a_bare_file_name_are_told():
+    matches = renamed("roses/0001.jpg", rows=("0001.jpg",))
+    assert matches.renamed == {"other folders in front": (("roses/0001.jpg", "0001.jpg"),)}
+    assert renamed("x/roses/0001.jpg", rows=("roses/0001.jpg",)).renamed == {}
+
+
+def test_parts_of_paths_that_say_nothing():
+    rows = ("photos/roses/0001.jpg",)
+    for name in ("../photos/roses/0001.jpg", "photos/tulips/../roses//0001.jpg", ".\\roses\\0001.jpg"):
+        assert list(renamed(name, rows=rows).by_row) == list(rows)
+    same = renamed("roses/0001.jpg", "./roses/0001.jpg", rows=rows)
+    assert len(same.by_row[rows[0]]) == 2
+
+
+def test_copies_that_roboflow_augments_are_refused_with_the_reason():
+    with pytest.raises(DatasetError, match="Roboflow writes several changed copies"):
+        renamed("0001_jpg.rf.aa.jpg", "0001_jpg.rf.bb.jpg")
+
+
+def test_unmatched_names_come_with_what_they_look_like():
+    matches = renamed("train/0001.jpg", "0077_jpg.rf.aa.jpg", "nothing.jpg")
+    assert matches.unmatched == ("train/0001.jpg", "0077_jpg.rf.aa.jpg", "nothing.jpg")
+    elsewhere, tools = matches.hints
+    assert (
+        "1 of them have the file name of a row in another folder: train/0001.jpg (photos/roses/0001.jpg)" in elsewhere
+    )
+    assert "0077_jpg.rf.aa.jpg (0077.jpg without Roboflow's ending .rf.<hash>)" in tools
