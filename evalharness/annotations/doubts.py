@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from evalharness.annotations.parsed import list_some
 from evalharness.annotations.shapes import Box, Shape, Size
 
 MIN_BOXES = 3
@@ -21,6 +22,11 @@ class Doubt:
 
     sentence: str
     row_ids: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The sentence with the first rows."""
+        return f"{self.sentence}: {list_some(self.row_ids)}"
 
 
 @dataclass

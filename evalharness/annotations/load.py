@@ -106,7 +106,17 @@ class Annotations:
             (f"{len(self.full_regions):,} regions cover their whole image", self.full_regions),
         )
         found = [f"{what}: {_list(names)}." for what, names in lists if names]
-        found += self.hints
+        found += [*self.hints, *self.taken_otherwise]
+        if self.left_out_images:
+            found.append(f"{len(self.left_out_images):,} annotated images are of rows that are not evaluated.")
+        if self.unknown_categories:
+            found.append(describe_unknown(self.unknown_categories, self.roles))
+        return (*found, *self.notes)
+
+    @property
+    def taken_otherwise(self) -> tuple[str, ...]:
+        """What was used in another way than it stands in the annotations, as sentences."""
+        found = []
         for differs, pairs in self.renamed_images.items():
             named = _list([f"{name} for {path}" for name, path in pairs])
             found.append(f"{len(pairs):,} annotated images were found in spite of {differs}: {named}.")
@@ -115,11 +125,7 @@ class Annotations:
                 f"{len(self.upright_rows):,} photos are stored turned (EXIF) and were annotated upright; their regions "
                 f"are turned with them: {_list(self.upright_rows)}."
             )
-        if self.left_out_images:
-            found.append(f"{len(self.left_out_images):,} annotated images are of rows that are not evaluated.")
-        if self.unknown_categories:
-            found.append(describe_unknown(self.unknown_categories, self.roles))
-        return (*found, *self.notes)
+        return tuple(found)
 
 
 def load_annotations(

@@ -31,7 +31,7 @@ def look_at_regions(
 
     small = small_categories(annotations.areas, grid_size) if grid_size else ()
     for doubt in small:
-        warn(f"annotations: {doubt.sentence}: {', '.join(doubt.row_ids[:5])}")
+        warn(f"annotations: {doubt.text}")
     doubts = [*annotations.doubts, *small]
     path = _draw(config, dataset, annotations, doubts)
     if path is not None:

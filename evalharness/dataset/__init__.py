@@ -3,7 +3,7 @@
 from evalharness.dataset.batches import iterate_batches
 from evalharness.dataset.decode import ImageError
 from evalharness.dataset.images import load_image, load_photo
-from evalharness.dataset.load import load_dataset
+from evalharness.dataset.load import list_rows, load_dataset
 from evalharness.dataset.photos import MAX_DRAWN_SIDE, Photos, applied_orientation, place_upright
 from evalharness.dataset.placement import Placement, place
 
@@ -14,6 +14,7 @@ __all__ = [
     "Placement",
     "applied_orientation",
     "iterate_batches",
+    "list_rows",
     "load_dataset",
     "load_image",
     "load_photo",

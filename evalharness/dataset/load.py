@@ -13,7 +13,7 @@ from evalharness.dataset.rows import check_clean_ids, is_excluded, join_path, li
 from evalharness.dataset.scan import scan_images
 from evalharness.dataset.stratified_limit import select_stratified
 from evalharness.dataset.table import Table, read_table
-from evalharness.errors import DatasetError
+from evalharness.errors import DatasetError, EvalHarnessError
 from evalharness.records import Dataset, ImageInfo, Sample
 
 
@@ -77,6 +77,23 @@ def load_dataset(
         num_excluded=num_excluded,
         num_rotated=sum(image.exif_orientation != 1 for image in scan.images.values()),
     )
+
+
+def list_rows(config: DatasetConfig, root: Path) -> tuple[tuple[str, Path], ...]:
+    """Path as written, and resolved, of every row that the CSV of an earlier evaluation has.
+
+    Args:
+        config: Of the evaluation.
+        root: Of the evaluation; paths resolve against it.
+
+    Returns:
+        Nothing where the CSV is gone or has other columns by now.
+    """
+    try:
+        table = read_table(config.csv)
+        return _left_out(table, resolve_layout(config, table), (), root)
+    except EvalHarnessError:
+        return ()
 
 
 def _left_out(table: Table, layout: Layout, samples: Sequence[Sample], root: Path) -> tuple[tuple[str, Path], ...]:

@@ -20,8 +20,6 @@ from evalharness.evaluating.stopwatch import Stopwatch
 from evalharness.records import Dataset, IntArray, MapSpec, WeightsSource
 from evalharness.weights_files import find_weights
 
-MAX_NAMED_ROWS = 5
-
 WEIGHTS_ENDINGS = (".weights.h5", ".weights.hdf5", ".h5", ".hdf5", ".keras")
 """The longer ones first."""
 
@@ -131,12 +129,24 @@ def read_regions(config: RunConfig, dataset: Dataset, classes: Sequence[str]) ->
     for message in found.messages:
         note(f"annotations: {message}")
     for doubt in found.doubts:
-        warn(f"annotations: {doubt.sentence}: {', '.join(doubt.row_ids[:MAX_NAMED_ROWS])}")
+        warn(f"annotations: {doubt.text}")
     if not found.regions:
-        raise DatasetError(
-            "no annotation belongs to a row of the CSV",
-            expected="file names or paths as in the CSV",
-            got=", ".join(found.unmatched_images[:3]) or "no annotated image",
-            where=path,
-        )
+        raise _none_belongs(path, found)
     return found
+
+
+def _none_belongs(path: Path, found: Annotations) -> DatasetError:
+    if found.left_out_images:
+        return DatasetError(
+            "no annotation belongs to a row that is evaluated",
+            expected="at least one annotated image among the rows",
+            got=f"{len(found.left_out_images):,} annotated images of rows that are left out",
+            where=path,
+            fix="Raise limit, or keep these rows (dataset.exclude, dataset.on_error)",
+        )
+    return DatasetError(
+        "no annotation belongs to a row of the CSV",
+        expected="file names or paths as in the CSV",
+        got=", ".join(found.unmatched_images[:3]) or "no annotated image",
+        where=path,
+    )

@@ -1,6 +1,7 @@
 """Annotated regions of an evaluation as a COCO file."""
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,11 @@ from PIL import Image
 
 from evalharness.annotations import Annotations, load_annotations
 from evalharness.config import RunConfig
+from evalharness.dataset import list_rows
 from evalharness.dataset.decode import read_orientation
 from evalharness.errors import EvalHarnessError
 from evalharness.records import ImageInfo, Sample
-from evalharness.results import StoredResult
+from evalharness.results import StageTables, StoredResult
 
 
 def write_annotations(result: StoredResult, folder: Path) -> tuple[str, ...]:
@@ -29,12 +31,7 @@ def write_annotations(result: StoredResult, folder: Path) -> tuple[str, ...]:
     if not source.exists():
         return (f"annotations were not exported: {source} is gone",)
     root = Path(result.manifest["provenance"]["dataset"]["root"])
-    samples, images = [], {}
-    for number, row in enumerate(result.samples.to_dict("records")):
-        row_id, path = str(row["row_id"]), str(row["path"])
-        samples.append(Sample(row_id, root / path, path, str(row["label"]), number, str(row["group"])))
-        size = int(row["width"]), int(row["height"])
-        images[row_id] = ImageInfo(str(row["sha256"]), *size, "RGB", "", _orientation(root / path), 1)
+    samples, images = _rows(result, root)
     try:
         annotations = load_annotations(
             source,
@@ -44,13 +41,31 @@ def write_annotations(result: StoredResult, folder: Path) -> tuple[str, ...]:
             roles=config.audit.roles,
             annotations_format=config.dataset.annotations_format,
             frame=config.dataset.annotations_frame,
+            left_out=list_rows(config.dataset, root),
         )
     except EvalHarnessError as error:
         return (f"annotations were not exported: {error}",)
+    key = None if result.manifest["num_skipped"] else StageTables(result.folder).key("erasures")
+    if key is not None and key["annotations"] != annotations.digest:
+        return (f"annotations were not exported: {source} no longer holds the regions that were evaluated",)
     by_row = {sample.row_id: (sample.relative_path, images[sample.row_id]) for sample in samples}
     document = json.dumps(to_coco(annotations, by_row), ensure_ascii=False)
     (folder / "annotations.json").write_text(document, encoding="utf-8")
     return ()
+
+
+def _rows(result: StoredResult, root: Path) -> tuple[list[Sample], dict[str, ImageInfo]]:
+    samples, images = [], {}
+    for number, row in enumerate(result.samples.to_dict("records")):
+        row_id, path = str(row["row_id"]), str(row["path"])
+        file = Path(os.path.normpath(root / path))
+        samples.append(Sample(row_id, file, path, str(row["label"]), number, str(row["group"])))
+        # Older results do not say how photos are stored.
+        orientation = int(row["exif_orientation"]) if "exif_orientation" in row else _orientation(file)
+        images[row_id] = ImageInfo(
+            str(row["sha256"]), int(row["width"]), int(row["height"]), "RGB", "", orientation, num_frames=1
+        )
+    return samples, images
 
 
 def _orientation(path: Path) -> int:

@@ -1,5 +1,6 @@
 """Where the attention lies: on the object, outside it, and on each annotated distractor."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,11 +8,14 @@ import numpy as np
 
 from evalharness.annotations import Annotations, load_annotations
 from evalharness.audit import BoolArray, find_photo, grid_coverage, measure_looks, place_mask
+from evalharness.console import note, warn
+from evalharness.dataset import list_rows
 from evalharness.errors import EvalHarnessError
 from evalharness.inspecting.bench import Bench
 from evalharness.inspecting.images import LoadedImage, load
 from evalharness.inspecting.inspection import Unreadable
 from evalharness.records import FloatArray, Sample
+from evalharness.results import StoredResult
 
 Box = tuple[float, float, float, float]
 """x, y, width and height in pixels of the file as stored."""
@@ -80,19 +84,20 @@ def read_annotations(bench: Bench, paths: Sequence[Path]) -> Annotations | None:
     is_own = stored is None or str(source) != stored.manifest["config"]["dataset"]["annotations"]
     if source is None or not (is_own or source.exists()):
         return None
+    evaluated = {} if stored is None or is_own else _evaluated_places(stored)
     samples, images = [], {}
     for path in paths:
         image = load(path, config)
         if isinstance(image, Unreadable):
             continue
         name = path.as_posix()
-        written = name if is_own or bench.evaluated is None else bench.evaluated.written_paths.get(image.info.sha256)
-        if written is not None:
-            samples.append(Sample(name, path.absolute(), written, "", 0, name))
+        place = (name, path.absolute()) if is_own else evaluated.get(image.info.sha256)
+        if place is not None:
+            samples.append(Sample(name, place[1], place[0], "", 0, name))
             images[name] = image.info
     if not samples:
         return None
-    return load_annotations(
+    found = load_annotations(
         source,
         samples=samples,
         images=images,
@@ -100,4 +105,21 @@ def read_annotations(bench: Bench, paths: Sequence[Path]) -> Annotations | None:
         roles=config.audit.roles,
         annotations_format=config.dataset.annotations_format,
         frame=config.dataset.annotations_frame,
+        # What a name means depends on all rows.
+        left_out=[] if stored is None or is_own else [*evaluated.values(), *list_rows(config.dataset, _root(stored))],
     )
+    for text in found.taken_otherwise:
+        note(f"annotations: {text}")
+    for doubt in found.doubts:
+        warn(f"annotations: {doubt.text}")
+    return found
+
+
+def _evaluated_places(stored: StoredResult) -> dict[str, tuple[str, Path]]:
+    """Path as in the CSV, and resolved, of each evaluated image, by SHA-256 of its file."""
+    places = zip(stored.samples["sha256"], stored.samples["path"], strict=True)
+    return {digest: (path, Path(os.path.normpath(_root(stored) / path))) for digest, path in places}
+
+
+def _root(stored: StoredResult) -> Path:
+    return Path(stored.manifest["provenance"]["dataset"]["root"])

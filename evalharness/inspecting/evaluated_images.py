@@ -80,8 +80,6 @@ class EvaluatedImages:
 
     digests: dict[str, int]
     """Position by SHA-256 of the image file."""
-    written_paths: dict[str, str]
-    """Path as in the CSV, by the same."""
     units: IntArray
     """Number of each image's group, from 0 without gaps."""
     temperature: Temperature | None
@@ -102,12 +100,11 @@ class EvaluatedImages:
         """
         num_images, digests = len(stored.samples), stored.samples["sha256"]
         places = {digest: position for position, digest in enumerate(digests)}
-        written = dict(zip(digests, stored.samples["path"], strict=True))
         groups = list(stored.samples["group"])
         units = resampling_units(groups, num_images)
         if num_images < MIN_IMAGES:
             reason = f"{num_images} evaluated images are too few to calibrate by, or to tell what is unusual"
-            return cls(places, written, units, None, None, None, {}, (f"{reason} ({MIN_IMAGES} are needed)",))
+            return cls(places, units, None, None, None, {}, (f"{reason} ({MIN_IMAGES} are needed)",))
         labels = np.array([stored.classes.index(label) for label in stored.samples["label"]])
         seed = int(stored.recipe["seed"])
         temperature = cross_fit_temperature(stored.logits, labels, groups, seed=seed)
@@ -117,7 +114,7 @@ class EvaluatedImages:
             noise = noise if np.isfinite(noise[RANKED_BY[0]]).any() else {}
         neighbourhood = Neighbourhood.of(np.asarray(stored.features, np.float32), groups)
         notes = (_describe(temperature), *_describe_places(int(units.max()) + 1, num_images, neighbourhood))
-        return cls(places, written, units, temperature, neighbourhood, map_id, noise, notes)
+        return cls(places, units, temperature, neighbourhood, map_id, noise, notes)
 
     def place(self, output: BatchOutput, digests: Sequence[str]) -> list[PlaceAmong]:
         """Places images among the evaluated ones.

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from evalharness.manifest import write_json
+from evalharness.manifest import read_json, write_json
 from evalharness.results.recipe import fingerprint
 
 
@@ -26,6 +26,11 @@ class StageTables:
         if not path.is_file() or fingerprint(key) not in path.read_text(encoding="utf-8"):
             return None
         return pd.read_parquet(self.folder / f"{name}.parquet")
+
+    def key(self, name: str) -> Mapping[str, Any] | None:
+        """What the stored table depends on; None where there is none."""
+        path = self.folder / f"{name}.key.json"
+        return read_json(path)["key"] if path.is_file() else None
 
     def write(self, name: str, key: Mapping[str, Any], table: pd.DataFrame) -> None:
         """Stores a table; a process that is killed meanwhile leaves no key, so that it counts as missing."""

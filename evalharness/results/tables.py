@@ -28,7 +28,7 @@ def samples_table(
 
     Returns:
         Columns `row_id, path, label, pred_label, correct, confidence, prob_<class>..., map_sum_<map_id>...`, then
-        `group, csv_line, sha256, width, height`.
+        `group, csv_line, sha256, width, height, exif_orientation`.
     """
     pred_labels = [class_names[index] for index in probs.argmax(axis=1)]
     labels = [sample.label for sample in samples]
@@ -49,6 +49,7 @@ def samples_table(
         "sha256": [info.sha256 for info in infos],
         "width": [info.width for info in infos],
         "height": [info.height for info in infos],
+        "exif_orientation": [info.exif_orientation for info in infos],
     }
     return pd.DataFrame(columns)
 
