@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from evalharness.annotations.parsed import list_some
-from evalharness.annotations.shapes import Box, Shape, Size
+from evalharness.annotations.shapes import Polygons, RunLengths, Shape, Size, find_extent
 
-MIN_BOXES = 3
-"""Fewer boxes show no pattern."""
+MIN_SHAPES = 3
+"""Fewer show no pattern."""
 OVERFLOWING = 0.2
 """Part of the boxes that reach beyond their image from which on corners may have been given as sizes."""
 FRACTIONS = 0.5
@@ -22,6 +22,8 @@ class Doubt:
 
     sentence: str
     row_ids: tuple[str, ...]
+    mark: str
+    """The same in a few words, to be written above a photo."""
 
     @property
     def text(self) -> str:
@@ -30,46 +32,80 @@ class Doubt:
 
 
 @dataclass
-class BoxCounts:
-    """Boxes in pixels, as they are read."""
+class _Count:
+    """Shapes of one kind, and those of them that are unlikely."""
 
-    num_boxes: int = 0
-    overflowing: dict[str, None] = field(default_factory=dict)
-    """Rows with a box that reaches beyond the image on the right or below."""
-    num_overflowing: int = 0
-    fractions: dict[str, None] = field(default_factory=dict)
-    """Rows with a box inside the first pixel."""
-    num_fractions: int = 0
+    total: int = 0
+    unlikely: int = 0
+    rows: dict[str, None] = field(default_factory=dict)
+
+    def add(self, row_id: str, *, is_unlikely: bool) -> None:
+        self.total += 1
+        if is_unlikely:
+            self.unlikely += 1
+            self.rows[row_id] = None
+
+    def is_pattern(self, part: float) -> bool:
+        """Whether at least this part of the shapes is unlikely."""
+        return self.unlikely >= max(MIN_SHAPES, part * self.total)
+
+
+@dataclass
+class ShapeCounts:
+    """Boxes and polygons, counted as they are read."""
+
+    overflowing: _Count = field(default_factory=_Count)
+    """Boxes in pixels that reach beyond the image on the right or below."""
+    overflowing_parts: _Count = field(default_factory=_Count)
+    """Boxes in parts of the sides that reach beyond the image anywhere."""
+    fractions: _Count = field(default_factory=_Count)
+    """Boxes and polygons in pixels that lie within the first."""
 
     def add(self, row_id: str, shape: Shape, size: Size) -> None:
-        """Counts a shape of an image of this (height, width), if it is a box in pixels."""
-        if not isinstance(shape, Box) or shape.is_relative:
+        """Counts a shape of an image of this (height, width)."""
+        if isinstance(shape, RunLengths) or (isinstance(shape, Polygons) and not any(shape.rings)):
             return
-        self.num_boxes += 1
-        right, bottom = shape.x + shape.width, shape.y + shape.height
-        if right > size[1] + SLACK or bottom > size[0] + SLACK:
-            self.num_overflowing += 1
-            self.overflowing[row_id] = None
-        if max(right, bottom) <= 1 and min(shape.x, shape.y) >= 0:
-            self.num_fractions += 1
-            self.fractions[row_id] = None
+        if isinstance(shape, Polygons):
+            left, top, right, bottom = find_extent(shape)
+        else:
+            left, top, right, bottom = shape.x, shape.y, shape.x + shape.width, shape.y + shape.height
+        height, width = size
+        if not shape.is_relative:
+            # Pascal VOC counts from 1, so that parts of sides end up before the first pixel.
+            is_fraction = max(right, bottom) <= 1 and min(left, top) >= -1
+            self.fractions.add(row_id, is_unlikely=is_fraction)
+        if isinstance(shape, Polygons):
+            return
+        if shape.is_relative:
+            across, down = SLACK / width, SLACK / height
+            is_beyond = min(left + across, top + down) < 0 or right > 1 + across or bottom > 1 + down
+            self.overflowing_parts.add(row_id, is_unlikely=is_beyond)
+        else:
+            self.overflowing.add(row_id, is_unlikely=right > width + SLACK or bottom > height + SLACK)
 
     @property
     def doubts(self) -> tuple[Doubt, ...]:
-        """What the boxes together look like."""
+        """What the shapes together look like."""
         found = []
-        if self.num_overflowing >= max(MIN_BOXES, OVERFLOWING * self.num_boxes):
+        as_if = "as they would if corners (x1, y1, x2, y2)"
+        if (count := self.overflowing).is_pattern(OVERFLOWING):
             sentence = (
-                f"{self.num_overflowing:,} of {self.num_boxes:,} boxes reach beyond their image on the right or below, "
-                "as they would if corners (x1, y1, x2, y2) had been written where x, y, width, height belong"
+                f"{count.unlikely:,} of {count.total:,} boxes reach beyond their image on the right or below, {as_if} "
+                "had been written where x, y, width, height belong, or sizes of another copy of the photos"
             )
-            found.append(Doubt(sentence, tuple(self.overflowing)))
-        if self.num_fractions >= max(MIN_BOXES, FRACTIONS * self.num_boxes):
+            found.append(Doubt(sentence, tuple(count.rows), "box beyond the image"))
+        if (count := self.overflowing_parts).is_pattern(OVERFLOWING):
             sentence = (
-                f"{self.num_fractions:,} of {self.num_boxes:,} boxes lie within the first pixel of their image, as "
-                "they would if parts of its sides (0 to 1) had been written where pixels belong"
+                f"{count.unlikely:,} of {count.total:,} boxes reach beyond their image, {as_if} or x, y, width, height "
+                "had been written where the centre, width and height belong"
             )
-            found.append(Doubt(sentence, tuple(self.fractions)))
+            found.append(Doubt(sentence, tuple(count.rows), "box beyond the image"))
+        if (count := self.fractions).is_pattern(FRACTIONS):
+            sentence = (
+                f"{count.unlikely:,} of {count.total:,} boxes and polygons lie within the first pixel of their image, "
+                "as they would if parts of its sides (0 to 1) had been written where pixels belong"
+            )
+            found.append(Doubt(sentence, tuple(count.rows), "within the first pixel"))
         return tuple(found)
 
 
@@ -84,10 +120,10 @@ def small_categories(areas: Mapping[str, Sequence[tuple[str, float]]], grid_size
     found = []
     for category, regions in areas.items():
         small = [row_id for row_id, area in regions if area < patch]
-        if len(small) >= max(MIN_BOXES, NEARLY_ALL * len(regions)):
+        if len(small) >= max(MIN_SHAPES, NEARLY_ALL * len(regions)):
             sentence = (
                 f"{len(small):,} of {len(regions):,} regions of {category} cover less than one of the model's "
                 f"{grid_size[0]} x {grid_size[1]} patches: maps say little of them"
             )
-            found.append(Doubt(sentence, tuple(dict.fromkeys(small))))
+            found.append(Doubt(sentence, tuple(dict.fromkeys(small)), f"{category}: under a patch"))
     return tuple(found)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from evalharness.annotations.doubts import BoxCounts, Doubt
+from evalharness.annotations.doubts import Doubt, ShapeCounts
 from evalharness.annotations.frames import frame_size, tell_frame, to_stored
 from evalharness.annotations.matching import Matches, match_images
 from evalharness.annotations.parsed import ParsedImage, faults_error
@@ -177,7 +177,7 @@ def load_annotations(
         empty_regions=tuple(encoded.empty),
         full_regions=tuple(encoded.full),
         upright_rows=tuple(encoded.upright),
-        doubts=(*_doubts_of_frames(tuple(encoded.doubtful)), *encoded.boxes.doubts),
+        doubts=(*_doubts_of_frames(tuple(encoded.doubtful)), *encoded.counts.doubts),
         notes=parsed.notes,
     )
 
@@ -190,7 +190,7 @@ def _doubts_of_frames(row_ids: tuple[str, ...]) -> tuple[Doubt, ...]:
         "drawn on the photo as it is stored or upright. They are taken as stored (dataset.annotations_frame=stored or "
         "upright settles it)"
     )
-    return (Doubt(sentence, row_ids),)
+    return (Doubt(sentence, row_ids, "stored turned: region in place?"),)
 
 
 @dataclass
@@ -205,7 +205,7 @@ class _Encoded:
     """Rows whose regions were drawn on the upright photo, as the sizes tell or the config says."""
     doubtful: dict[str, None] = field(default_factory=dict)
     """Rows of photos that are stored turned, where nothing tells what the regions were drawn on."""
-    boxes: BoxCounts = field(default_factory=BoxCounts)
+    counts: ShapeCounts = field(default_factory=ShapeCounts)
 
 
 def _encode_regions(matches: Matches, images: Mapping[str, ImageInfo], path: Path, frame: str) -> _Encoded:
@@ -236,7 +236,7 @@ def _encode_image(row_id: str, parsed: ParsedImage, info: ImageInfo, wanted: str
     kept = []
     for number, (category, shape) in enumerate(parsed.shapes, start=1):
         described = f"{category!r} in {row_id!r} ({parsed.where})"
-        encoded.boxes.add(row_id, shape, size)
+        encoded.counts.add(row_id, shape, size)
         try:
             runs = encode(shape, size)
         except ShapeError as error:

@@ -45,7 +45,7 @@ def _draw(config: "RunConfig", dataset: "Dataset", annotations: "Annotations", d
     from evalharness.report import save_figure
     from evalharness.report.region_sheet import AnnotatedPhoto, draw_region_sheet
 
-    remarks = {row_id: "look: doubtful" for doubt in doubts for row_id in doubt.row_ids}
+    remarks = {row_id: f"? {doubt.mark}" for doubt in reversed(doubts) for row_id in doubt.row_ids}
     annotated = [row_id for row_id, regions in annotations.regions.items() if regions]
     chosen = sorted(annotated, key=lambda row_id: hashlib.sha256(f"{config.seed}:{row_id}".encode()).hexdigest())
     doubtful = [row_id for row_id in remarks if row_id in annotations.regions][:MAX_DOUBTFUL]

@@ -11,6 +11,7 @@ from scipy.special import softmax
 from evalharness import report, results
 from evalharness.console import warn
 from evalharness.evaluating.album import Album
+from evalharness.evaluating.inputs import warnings_of_regions
 from evalharness.evaluating.session import EvaluatedRows, Session
 from evalharness.evaluating.stage import Findings
 from evalharness.evaluating.stages.registry import STAGES
@@ -46,7 +47,11 @@ def complete(
     order_warning = class_order_warning(evaluation.confusion, inputs.classes)
     if order_warning:
         warn(order_warning)
-    warnings = [*results.ProbeWarnings(folder, inputs.fingerprint).read(), *([order_warning] if order_warning else [])]
+    warnings = [
+        *results.ProbeWarnings(folder, inputs.fingerprint).read(),
+        *warnings_of_regions(inputs, session.model_properties.grid_size),
+        *([order_warning] if order_warning else []),
+    ]
     measures = results.map_measures(rows.maps) | results.speed_measures(session.clock.durations_s, num_predicted)
     for found in findings:
         measures |= found.measures

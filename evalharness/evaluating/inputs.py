@@ -10,7 +10,7 @@ import numpy as np
 from evalharness import dataset as datasets
 from evalharness import model as models
 from evalharness import results
-from evalharness.annotations import Annotations, load_annotations
+from evalharness.annotations import Annotations, load_annotations, small_categories
 from evalharness.attention import ambiguous_targets, map_specs
 from evalharness.audit import Resampling
 from evalharness.config import RunConfig
@@ -133,6 +133,21 @@ def read_regions(config: RunConfig, dataset: Dataset, classes: Sequence[str]) ->
     if not found.regions:
         raise _none_belongs(path, found)
     return found
+
+
+def warnings_of_regions(inputs: Inputs, grid_size: tuple[int, int]) -> list[str]:
+    """What is unlikely in the annotations, as sentences; that of the model's grid is told, the rest was before.
+
+    Args:
+        inputs: Of the evaluation.
+        grid_size: Patch rows and patch columns.
+    """
+    if inputs.annotations is None:
+        return []
+    small = [f"annotations: {doubt.text}" for doubt in small_categories(inputs.annotations.areas, grid_size)]
+    for text in small:
+        warn(text)
+    return [*(f"annotations: {doubt.text}" for doubt in inputs.annotations.doubts), *small]
 
 
 def _none_belongs(path: Path, found: Annotations) -> DatasetError:

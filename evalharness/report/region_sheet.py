@@ -14,7 +14,11 @@ from evalharness.report.style import BLUE, GREEN, INK, ORANGE, SKY, VERMILLION, 
 
 COLUMNS = 4
 INCHES = 2.6
-COLOURS = (VERMILLION, SKY, ORANGE, GREEN, "#CC79A7", "#F0E442", BLUE)
+COLOURS = (
+    VERMILLION, SKY, ORANGE, GREEN, "#CC79A7", "#F0E442", BLUE, "#8B4513", "#7B3294", "#00C8C8", "#A6D854", INK,
+)  # fmt: skip
+MAX_NAMED = 24
+"""Categories in the legend."""
 LINES: Mapping[str, Literal["-", "--", ":"]] = {"object": "-", "distractor": "--", "ignore": ":"}
 
 
@@ -41,7 +45,7 @@ def draw_region_sheet(photos: Sequence[AnnotatedPhoto], roles: Mapping[str, str]
         title: Above all.
     """
     num_rows = -(-len(photos) // COLUMNS)
-    categories = sorted(roles)
+    categories = sorted({name for entry in photos for name in entry.masks})
     colours = {name: COLOURS[number % len(COLOURS)] for number, name in enumerate(categories)}
     figure = new_figure(COLUMNS * INCHES, num_rows * (0.8 * INCHES + 0.45) + 0.9)
     figure.suptitle(title)
@@ -55,15 +59,18 @@ def draw_region_sheet(photos: Sequence[AnnotatedPhoto], roles: Mapping[str, str]
             _outline(place, mask, (height, width), colours[category], LINES[roles[category]])
         caption = drawn_text(entry.row_id, 34)
         place.set_title(f"{caption}\n{entry.remark}" if entry.remark else caption, fontsize=8)
-    handles = [
-        Line2D([], [], color=colours[name], linestyle=LINES[roles[name]], linewidth=2,
-               label=f"{drawn_text(name, 24)} ({roles[name]})")
-        for name in categories
-    ]  # fmt: skip
+    handles = [_handle(f"{drawn_text(name, 24)} ({roles[name]})", colours[name], roles[name])
+               for name in categories[:MAX_NAMED]]  # fmt: skip
+    if len(categories) > MAX_NAMED:
+        handles.append(_handle(f"and {len(categories) - MAX_NAMED} more", "none", "object"))
     figure.legend(
         handles=handles, loc="outside lower center", ncols=min(4, len(handles)), labelcolor=INK, frameon=False
     )
     return figure
+
+
+def _handle(label: str, colour: str, role: str) -> Line2D:
+    return Line2D([], [], color=colour, linestyle=LINES[role], linewidth=2, label=label)
 
 
 def _outline(place: object, mask: BoolArray, size: tuple[int, int], colour: str, line: str) -> None:

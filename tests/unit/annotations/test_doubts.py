@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from evalharness.annotations.doubts import BoxCounts, small_categories
-from evalharness.annotations.shapes import Box, Polygons
+from evalharness.annotations.doubts import ShapeCounts, small_categories
+from evalharness.annotations.shapes import Box, Polygons, encode_mask
 
 SIZE = (100, 200)
 
 
 def doubts(*boxes, is_relative=False):
-    counts = BoxCounts()
+    counts = ShapeCounts()
     for number, box in enumerate(boxes):
         counts.add(f"r{number}", Box(*box, is_relative=is_relative), SIZE)
     return counts.doubts
@@ -47,11 +47,46 @@ def test_ordinary_boxes_raise_no_doubt(boxes):
     assert doubts(*boxes) == ()
 
 
-def test_polygons_are_no_boxes():
-    counts = BoxCounts()
+def test_polygons_may_be_fractions_too():
+    counts = ShapeCounts()
     for number in range(5):
         counts.add(str(number), Polygons(((0, 0, 0.5, 0, 0.5, 0.5),)), SIZE)
+    (doubt,) = counts.doubts
+    assert doubt.sentence.startswith("5 of 5 boxes and polygons lie within the first pixel")
+    assert doubt.mark == "within the first pixel"
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        Polygons(((0, 0, 0.5, 0, 0.5, 0.5),), is_relative=True),
+        Polygons(((10, 10, 250, 10, 250, 150),)),  # outlines are drawn beyond the border, and cut off
+        Polygons(()),
+        encode_mask(np.zeros(SIZE, bool)),
+    ],
+)
+def test_other_shapes_raise_no_doubt(shape):
+    counts = ShapeCounts()
+    for number in range(5):
+        counts.add(str(number), shape, SIZE)
     assert counts.doubts == ()
+
+
+def test_fractions_in_pascal_voc_count_from_1():
+    (doubt,) = doubts(*[(0.1 - 1, 0.2 - 1, 1.3, 1.5)] * 3)
+    assert "within the first pixel" in doubt.sentence
+
+
+def test_corners_where_yolo_has_the_centre():
+    generator = np.random.default_rng(0)
+    corners = np.sort(generator.random((30, 2, 2)), axis=1)
+    sizes = corners[:, 1] - corners[:, 0]
+    as_centre = [(left - right / 2, top - bottom / 2, right, bottom) for (left, top), (right, bottom) in corners]
+    (doubt,) = doubts(*as_centre, is_relative=True)
+    assert "where the centre, width and height belong" in doubt.sentence
+    good = [(*corner, *size) for (corner, _), size in zip(corners, sizes, strict=True)]
+    assert doubts(*good, is_relative=True) == ()
+    assert doubts(*[(-0.004, -0.008, 1.008, 1.016)] * 30, is_relative=True) == ()  # tools round to pixels
 
 
 def test_categories_smaller_than_a_patch():
