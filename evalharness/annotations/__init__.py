@@ -1,7 +1,7 @@
 """Annotated regions: their formats, the rows that they belong to, and what their categories are to the classes."""
 
 from evalharness.annotations.doubts import Doubt, small_categories
-from evalharness.annotations.load import Annotations, Region, load_annotations
+from evalharness.annotations.load import Annotations, Region, load_annotations, unite
 from evalharness.annotations.readers import READERS, detect_format, read_annotations
 from evalharness.annotations.shapes import RunLengths
 
@@ -15,4 +15,5 @@ __all__ = [
     "load_annotations",
     "read_annotations",
     "small_categories",
+    "unite",
 ]

@@ -1,7 +1,8 @@
 """From annotation files to the regions of every row, checked against the images."""
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from evalharness.annotations.matching import Matches, match_images
 from evalharness.annotations.parsed import ParsedImage, faults_error
 from evalharness.annotations.readers import read_annotations
 from evalharness.annotations.roles import assign_roles, describe_unknown
-from evalharness.annotations.shapes import RunLengths, ShapeError, count_pixels, decode, encode
+from evalharness.annotations.shapes import RunLengths, ShapeError, Size, count_pixels, decode, encode
 from evalharness.audit import BoolArray, ImageRegions, Placement, Role, place_regions
 from evalharness.records import ImageInfo, Sample
 
@@ -29,6 +30,15 @@ class Region:
     def decode(self) -> BoolArray:
         """The mask, (stored height, stored width)."""
         return decode(self.runs)
+
+
+def unite(regions: Iterable[Region]) -> dict[str, BoolArray]:
+    """The union of each category's regions."""
+    masks: dict[str, BoolArray] = {}
+    for region in regions:
+        mask = region.decode()
+        masks[region.category] = mask | masks[region.category] if region.category in masks else mask
+    return masks
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +71,8 @@ class Annotations:
     """Regions, described, that cover every pixel; among `regions`, though nothing can be measured on them alone."""
     upright_rows: tuple[str, ...]
     """Rows of photos that are stored turned whose regions were drawn on the upright photo, and are turned with it."""
+    if_upright: Mapping[str, tuple[Region, ...]]
+    """Of photos that are stored turned where nothing tells: the regions if they were drawn upright."""
     doubts: tuple[Doubt, ...]
     """What is unlikely, and should be looked at."""
     notes: tuple[str, ...]
@@ -68,11 +80,7 @@ class Annotations:
 
     def masks(self, row_id: str) -> dict[str, BoolArray]:
         """The union of each category's regions in a row, (stored height, stored width); empty if there are none."""
-        masks: dict[str, BoolArray] = {}
-        for region in self.regions.get(row_id, ()):
-            mask = region.decode()
-            masks[region.category] = mask | masks[region.category] if region.category in masks else mask
-        return masks
+        return unite(self.regions.get(row_id, ()))
 
     def on_input(self, row_id: str, placement: Placement, orientation: int) -> ImageRegions | None:
         """A row's regions on the model's input; None if there are none.
@@ -177,20 +185,25 @@ def load_annotations(
         empty_regions=tuple(encoded.empty),
         full_regions=tuple(encoded.full),
         upright_rows=tuple(encoded.upright),
-        doubts=(*_doubts_of_frames(tuple(encoded.doubtful)), *encoded.counts.doubts),
+        if_upright=encoded.if_upright,
+        doubts=(*_doubts_of_frames(encoded), *encoded.counts.doubts),
         notes=parsed.notes,
     )
 
 
-def _doubts_of_frames(row_ids: tuple[str, ...]) -> tuple[Doubt, ...]:
-    if not row_ids:
+def _doubts_of_frames(encoded: "_Encoded") -> tuple[Doubt, ...]:
+    if not encoded.if_upright:
         return ()
+    told = {"upright": len(encoded.upright), "as stored": encoded.num_told_stored}
+    others = " and ".join(f"{count:,} {frame}" for frame, count in told.items() if count)
     sentence = (
-        f"{len(row_ids):,} annotated photos are stored turned (EXIF), and nothing tells whether their regions were "
-        "drawn on the photo as it is stored or upright. They are taken as stored (dataset.annotations_frame=stored or "
-        "upright settles it)"
+        f"{len(encoded.if_upright):,} annotated photos are stored turned (EXIF), and nothing tells whether their "
+        "regions were drawn on the photo as it is stored or upright. They are taken as stored; evalharness check draws "
+        "both, and dataset.annotations_frame=stored or upright settles it"
     )
-    return (Doubt(sentence, row_ids, "stored turned: region in place?"),)
+    if others:
+        sentence += f". By their sizes, others were drawn {others}"
+    return (Doubt(sentence, tuple(encoded.if_upright), "stored turned: region in place?"),)
 
 
 @dataclass
@@ -203,8 +216,10 @@ class _Encoded:
     full: list[str] = field(default_factory=list)
     upright: dict[str, None] = field(default_factory=dict)
     """Rows whose regions were drawn on the upright photo, as the sizes tell or the config says."""
-    doubtful: dict[str, None] = field(default_factory=dict)
-    """Rows of photos that are stored turned, where nothing tells what the regions were drawn on."""
+    num_told_stored: int = 0
+    """Annotated images, stored turned, that were drawn as stored, as the sizes tell."""
+    if_upright: dict[str, tuple[Region, ...]] = field(default_factory=dict)
+    """By row of a photo that is stored turned where nothing tells: the regions if they were drawn upright."""
     counts: ShapeCounts = field(default_factory=ShapeCounts)
 
 
@@ -224,15 +239,17 @@ def _encode_regions(matches: Matches, images: Mapping[str, ImageInfo], path: Pat
 
 def _encode_image(row_id: str, parsed: ParsedImage, info: ImageInfo, wanted: str, encoded: _Encoded) -> list[Region]:
     """The regions of one image in the pixels of the file; notes what is wrong or worth saying."""
-    frame = tell_frame(parsed.size, info, wanted)
+    annotated_size = _size_of(parsed)
+    frame = tell_frame(annotated_size, info, wanted)
     size = frame_size(info, frame or "stored")
-    if parsed.size is not None and parsed.size != size:
-        encoded.faults.append(_describe_size(row_id, parsed, info, wanted))
+    if annotated_size is not None and annotated_size != size:
+        encoded.faults.append(_describe_size(row_id, parsed, annotated_size, info, wanted))
         return []
     if parsed.shapes and frame == "upright":
         encoded.upright[row_id] = None
+    encoded.num_told_stored += bool(parsed.shapes) and frame == "stored" and info.exif_orientation != 1
     if parsed.shapes and frame is None:
-        encoded.doubtful[row_id] = None
+        encoded.if_upright[row_id] = (*encoded.if_upright.get(row_id, ()), *_encode_upright(parsed, info))
     kept = []
     for number, (category, shape) in enumerate(parsed.shapes, start=1):
         described = f"{category!r} in {row_id!r} ({parsed.where})"
@@ -252,8 +269,20 @@ def _encode_image(row_id: str, parsed: ParsedImage, info: ImageInfo, wanted: str
     return kept
 
 
-def _describe_size(row_id: str, parsed: ParsedImage, info: ImageInfo, wanted: str) -> str:
-    height, width = parsed.size or (0, 0)
+def _size_of(parsed: ParsedImage) -> Size | None:
+    """(height, width) of the image, as the annotations or else their masks say."""
+    return parsed.size or next((shape.size for _, shape in parsed.shapes if isinstance(shape, RunLengths)), None)
+
+
+def _encode_upright(parsed: ParsedImage, info: ImageInfo) -> Iterator[Region]:
+    """The regions as if drawn on the upright photo, in the pixels of the file; without those that mean nothing."""
+    for category, shape in parsed.shapes:
+        with suppress(ShapeError):
+            yield Region(category, to_stored(encode(shape, frame_size(info, "upright")), info.exif_orientation))
+
+
+def _describe_size(row_id: str, parsed: ParsedImage, size: Size, info: ImageInfo, wanted: str) -> str:
+    height, width = size
     sizes = f"annotated at {width} x {height} pixels, the file has {info.width} x {info.height}"
     text = f"{row_id!r} ({parsed.where}): {sizes}"
     is_other_frame = info.is_turned and (height, width) in ((info.width, info.height), (info.height, info.width))

@@ -8,12 +8,17 @@ from evalharness.console import note, warn
 from evalharness.slugs import slug
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from evalharness.annotations import Annotations, Doubt
+    from evalharness.audit import BoolArray
     from evalharness.config import RunConfig
     from evalharness.records import Dataset
 
 NUM_DRAWN = 12
 MAX_DOUBTFUL = 24
+MAX_COMPARED = 6
+"""Photos that are drawn twice, where nothing tells what their regions were drawn on."""
 
 
 def look_at_regions(
@@ -40,12 +45,16 @@ def look_at_regions(
 
 
 def _draw(config: "RunConfig", dataset: "Dataset", annotations: "Annotations", doubts: "list[Doubt]") -> Path | None:
+    from evalharness.annotations import unite
     from evalharness.audit.geometry import turn_upright
     from evalharness.dataset import Photos
     from evalharness.report import save_figure
     from evalharness.report.region_sheet import AnnotatedPhoto, draw_region_sheet
 
-    remarks = {row_id: f"? {doubt.mark}" for doubt in reversed(doubts) for row_id in doubt.row_ids}
+    remarks: dict[str, str] = {}
+    for doubt in doubts:
+        for row_id in doubt.row_ids:
+            remarks.setdefault(row_id, f"? {doubt.mark}")
     annotated = [row_id for row_id, regions in annotations.regions.items() if regions]
     chosen = sorted(annotated, key=lambda row_id: hashlib.sha256(f"{config.seed}:{row_id}".encode()).hexdigest())
     doubtful = [row_id for row_id in remarks if row_id in annotations.regions][:MAX_DOUBTFUL]
@@ -53,18 +62,19 @@ def _draw(config: "RunConfig", dataset: "Dataset", annotations: "Annotations", d
     if not shown:
         return None
     photos = Photos(dataset, config.dataset, config.model.image_size)
-    entries = [
-        AnnotatedPhoto(
-            row_id,
-            photos.load_photo(row_id),
-            {
-                category: turn_upright(mask, photos.orientation(row_id))
-                for category, mask in annotations.masks(row_id).items()
-            },
-            remarks.get(row_id, ""),
-        )
-        for row_id in shown
-    ]
+
+    def entry(row_id: str, masks: "Mapping[str, BoolArray]", remark: str) -> AnnotatedPhoto:
+        orientation = photos.orientation(row_id)
+        turned = {category: turn_upright(mask, orientation) for category, mask in masks.items()}
+        return AnnotatedPhoto(row_id, photos.load_photo(row_id), turned, remark)
+
+    entries = []
+    for number, row_id in enumerate(shown):
+        is_compared = row_id in annotations.if_upright and number < MAX_COMPARED
+        remark = "? if drawn as stored (assumed)" if is_compared else remarks.get(row_id, "")
+        entries.append(entry(row_id, annotations.masks(row_id), remark))
+        if is_compared:
+            entries.append(entry(row_id, unite(annotations.if_upright[row_id]), "? if drawn upright"))
     folder = config.runs_dir / "check"
     folder.mkdir(parents=True, exist_ok=True)
     title = f"{dataset.name}: {len(shown)} of {len(annotated)} annotated photos with their regions"

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from annotated_flowers import CLASSES, NAMES, images, samples
 from PIL import Image, ImageOps
+from pycocotools import mask as coco_mask
 
-from evalharness.annotations import load_annotations
+from evalharness.annotations import load_annotations, unite
 from evalharness.annotations.frames import frame_size, to_stored
 from evalharness.annotations.shapes import decode, encode_mask
 from evalharness.audit.geometry import turn_upright
@@ -84,6 +85,39 @@ def test_where_nothing_tells_it_is_taken_as_stored_and_told(orientation, size, t
     assert "nothing tells" in doubt.sentence
     assert "dataset.annotations_frame=" in doubt.sentence
     assert found.masks(NAMES[0])["dog"][1:4, 2:9].all()
+    shown = turn_upright(unite(found.if_upright[NAMES[0]])["dog"], orientation)
+    if size is not None:
+        assert shown[1:4, 2:9].all()
+    assert shown.shape == frame_size(images(NAMES, SIDES, orientation)[NAMES[0]], "upright")
+
+
+def test_what_the_sizes_of_others_tell_is_said(tmp_path):
+    infos = {**images(NAMES[:1], SIDES, 6), **images(NAMES[1:], SIDES, 3)}
+    entries = [(1, SIDES[::-1]), (2, SIDES), (3, SIDES)]
+    (tmp_path / "coco.json").write_text(json.dumps({
+        "images": [{"id": n, "file_name": NAMES[n - 1], "height": size[0], "width": size[1]} for n, size in entries],
+        "annotations": [{"id": n, "image_id": n, "category_id": 1, "bbox": [2, 1, 7, 3]} for n, _ in entries],
+        "categories": [{"id": 1, "name": "dog"}],
+    }))  # fmt: skip
+    (doubt,) = load_annotations(tmp_path / "coco.json", samples=samples(), images=infos, classes=CLASSES).doubts
+    assert doubt.sentence.startswith("2 annotated photos are stored turned")
+    assert doubt.sentence.endswith("By their sizes, others were drawn 1 upright")
+
+
+def test_masks_tell_the_size_where_nothing_else_does(tmp_path):
+    mask = np.zeros(SIDES[::-1], np.uint8, order="F")
+    mask[1:4, 2:9] = 1
+    runs = coco_mask.encode(mask)
+    (tmp_path / "coco.json").write_text(json.dumps({
+        "images": [{"id": 1, "file_name": NAMES[0]}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1,
+                         "segmentation": {"size": runs["size"], "counts": runs["counts"].decode()}}],
+        "categories": [{"id": 1, "name": "dog"}],
+    }))  # fmt: skip
+    infos = images(NAMES, SIDES, 6)
+    found = load_annotations(tmp_path / "coco.json", samples=samples(), images=infos, classes=CLASSES)
+    assert (found.upright_rows, found.doubts) == ((NAMES[0],), ())
+    np.testing.assert_array_equal(turn_upright(found.masks(NAMES[0])["dog"], 6), mask)
 
 
 @pytest.mark.parametrize("size", [None, SIDES[::-1]])
