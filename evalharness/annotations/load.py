@@ -255,7 +255,8 @@ def _encode_image(row_id: str, parsed: ParsedImage, info: ImageInfo, wanted: str
         described = f"{category!r} in {row_id!r} ({parsed.where})"
         encoded.counts.add(row_id, shape, size)
         try:
-            runs = encode(shape, size)
+            on_file = to_stored(shape, size, info.exif_orientation) if frame == "upright" else shape
+            runs = encode(on_file, frame_size(info, "stored"))
         except ShapeError as error:
             encoded.faults.append(f"{described}, region {number}: {error}")
             continue
@@ -263,7 +264,7 @@ def _encode_image(row_id: str, parsed: ParsedImage, info: ImageInfo, wanted: str
         if covered == size[0] * size[1]:
             encoded.full.append(described)
         if covered:
-            kept.append(Region(category, to_stored(runs, info.exif_orientation) if frame == "upright" else runs))
+            kept.append(Region(category, runs))
         else:
             encoded.empty.append(described)
     return kept
@@ -278,7 +279,8 @@ def _encode_upright(parsed: ParsedImage, info: ImageInfo) -> Iterator[Region]:
     """The regions as if drawn on the upright photo, in the pixels of the file; without those that mean nothing."""
     for category, shape in parsed.shapes:
         with suppress(ShapeError):
-            yield Region(category, to_stored(encode(shape, frame_size(info, "upright")), info.exif_orientation))
+            on_file = to_stored(shape, frame_size(info, "upright"), info.exif_orientation)
+            yield Region(category, encode(on_file, frame_size(info, "stored")))
 
 
 def _describe_size(row_id: str, parsed: ParsedImage, size: Size, info: ImageInfo, wanted: str) -> str:

@@ -10,7 +10,7 @@ from pycocotools import mask as coco_mask
 
 from evalharness.annotations import load_annotations, unite
 from evalharness.annotations.frames import frame_size, to_stored
-from evalharness.annotations.shapes import decode, encode_mask
+from evalharness.annotations.shapes import Box, Polygons, ShapeError, decode, encode, encode_mask
 from evalharness.audit.geometry import turn_upright
 from evalharness.errors import DatasetError
 
@@ -32,7 +32,19 @@ def stored_turned(orientation):
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
 def test_a_mask_drawn_upright_is_turned_back_as_pillow_turns_the_photo(orientation):
     stored, upright = stored_turned(orientation)
-    np.testing.assert_array_equal(decode(to_stored(encode_mask(upright), orientation)), stored)
+    size = upright.shape
+    down, across = np.nonzero(upright)
+    (top, bottom), (left, right) = (int(down.min()), int(down.max()) + 1), (int(across.min()), int(across.max()) + 1)
+    ring = (left, top, right, top, right, bottom, left, bottom)
+    parts = tuple(number / size[1 - place % 2] for place, number in enumerate(ring))
+    for shape in (
+        encode_mask(upright),
+        Box(left, top, right - left, bottom - top),
+        Box(parts[0], parts[1], parts[2] - parts[0], parts[5] - parts[1], is_relative=True),
+        Polygons((ring,)),
+        Polygons((parts,), is_relative=True),
+    ):
+        np.testing.assert_array_equal(decode(encode(to_stored(shape, size, orientation), stored.shape)), stored)
     np.testing.assert_array_equal(turn_upright(stored, orientation), upright)
 
 
@@ -138,3 +150,12 @@ def test_an_upright_photo_has_one_frame(tmp_path):
     found = load(tmp_path, orientation=1, size=SIDES, frame="upright")
     assert (found.upright_rows, found.doubts) == ((), ())
     assert not any("EXIF" in text for text in found.messages)
+
+
+def test_shapes_that_are_none_are_told_in_either_frame():
+    with pytest.raises(ShapeError, match="odd number of coordinates"):
+        encode(to_stored(Polygons(((1, 2, 3, 4, 5, 6, 7),)), SIDES[::-1], 6), SIDES)
+    with pytest.raises(ShapeError, match="negative side"):
+        encode(to_stored(Box(5, 5, -3, 2), SIDES[::-1], 6), SIDES)
+    with pytest.raises(ShapeError, match="run lengths"):
+        to_stored(encode_mask(np.zeros(SIDES, bool)), SIDES[::-1], 6)
