@@ -158,7 +158,7 @@ def load_annotations(
         annotations_format: Of `READERS`; default: what the path tells.
         left_out: Path as written, and resolved, of the rows of the CSV that are not among the samples.
         frame: What regions of photos that are stored turned were drawn on: `stored`, `upright`, or `auto`: as sizes
-            tell.
+            tell, and as stored, with a doubt, where they do not.
 
     Raises:
         ConfigError: A format or role that there is not.

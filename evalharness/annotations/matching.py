@@ -151,12 +151,14 @@ def _hints(unmatched: Iterable[str], finder: Finder) -> list[str]:
     hints = []
     if elsewhere:
         hints.append(
-            f"{len(elsewhere):,} of them have the file name of a row in another folder: {list_some(elsewhere)}. "
-            "If these are the same photos, name them in the annotations by the path of the CSV."
+            f"{len(elsewhere):,} annotated images in no row have the file name of a row in another folder: "
+            f"{list_some(elsewhere)}. If these are the same photos, name them by the path of the CSV."
         )
     if renamed:
-        hints.append(f"{len(renamed):,} of them look renamed by a tool, and no row has the name of before: "
-                     f"{list_some(renamed)}.")  # fmt: skip
+        hints.append(
+            f"{len(renamed):,} annotated images in no row look renamed by a tool, and no row has the name of before "
+            f"either: {list_some(renamed)}."
+        )
     return hints
 
 
