@@ -1,5 +1,6 @@
-"""The files of a folder, without those that operating systems and editors leave in it."""
+"""What a path names, and the files of a folder without those that operating systems and editors leave in it."""
 
+import os
 from pathlib import Path
 
 from evalharness.errors import DatasetError
@@ -20,6 +21,27 @@ SYSTEM_NAMES = frozenset(
 )  # fmt: skip
 """Of files and folders, in lower case."""
 SYSTEM_PREFIXES = ("._", "~$")
+
+
+def is_there(path: str | Path) -> bool:
+    """Whether there is a file or folder; a text that is too long for a name is none, where `Path.exists` raises."""
+    return os.path.exists(path)  # noqa: PTH110
+
+
+def from_home(written: str) -> str:
+    """A path with a leading `~` or `~user` as their home folder: no shell expands it behind a `=`.
+
+    A name that begins with `~` and is no user's, such as `~weights.h5`, stays; so does a path that is there as written.
+
+    Raises:
+        ValueError: Both are there.
+    """
+    at_home = os.path.expanduser(written)  # noqa: PTH111
+    if at_home == written or not is_there(written):
+        return at_home
+    if is_there(at_home):
+        raise ValueError(f"can be read in two ways: {at_home}, or {Path.cwd() / written}; write one of them in full")
+    return written
 
 
 def list_files(folder: Path, *suffixes: str) -> list[Path]:

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from rich.text import Text
 
 from evalharness.console import console, new_table
+from evalharness.folders import is_there
 
 if TYPE_CHECKING:
     from evalharness.comparing.finished_comparison import Comparison
@@ -25,7 +25,7 @@ def compare(arguments: Sequence[str]) -> int:
     """Compares runs, prints what differs, and ends with the verdict."""
     from evalharness.comparing.pipeline import compare as compare_runs
 
-    runs = [argument for argument in arguments if "=" not in argument or Path(argument).is_dir()]
+    runs = [argument for argument in arguments if "=" not in argument or is_there(argument)]
     overrides = [argument for argument in arguments if argument not in runs]
     print_comparison(compare_runs(runs, overrides))
     return 0

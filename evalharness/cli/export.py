@@ -6,6 +6,7 @@ from pathlib import Path
 from evalharness.config.compose import compose_section
 from evalharness.console import note, warn
 from evalharness.errors import ConfigError
+from evalharness.folders import is_there
 
 USAGE = "Usage: evalharness export RESULT --to DIR [maps=npz|tiff|none] [tracking.uri=...]"
 
@@ -38,7 +39,7 @@ def _parse(arguments: Sequence[str]) -> tuple[str, Path, str, list[str]]:
             raise ConfigError("cannot be used here", got=argument, fix=USAGE)
         elif argument.startswith("maps="):
             map_format = argument.removeprefix("maps=")
-        elif "=" in argument and not Path(argument).is_dir():
+        elif "=" in argument and not is_there(argument):
             overrides.append(argument)
         else:
             runs.append(argument)

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from rich.text import Text
 
 from evalharness.config import RunConfig
 from evalharness.config.compose import compose_config, compose_section, parse_config
-from evalharness.config.plain_values import plain_text
+from evalharness.config.plain_values import value_of
 from evalharness.console import console
 from evalharness.errors import ConfigError
+from evalharness.folders import is_there
 
 if TYPE_CHECKING:
     from evalharness.inspecting.bench import Bench
@@ -91,7 +91,7 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
         elif argument.startswith(("object=", "top_k=")):
             name, _, flags_value = argument.partition("=")
             flags[name] = flags_value
-        elif "=" in argument and not Path(argument).exists():
+        elif "=" in argument and not is_there(argument):
             overrides.append(argument)
         else:
             images.append(argument)
@@ -124,14 +124,13 @@ def _stored_config(run: str, overrides: Sequence[str]) -> "tuple[StoredResult, R
 
 
 def _put(values: dict[str, Any], override: str) -> None:
-    key, _, text = override.partition("=")
+    key, _, text = override.lstrip("+").partition("=")
     *sections, name = key.split(".")
     for section in sections:
         values = values.setdefault(section, {})
-    try:
-        values[name] = plain_text(key, text) or yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError("value cannot be read", got=text, where=key) from error
+        if not isinstance(values, dict):
+            raise ConfigError("no such key", got=key, fix="`evalharness inspect --help` lists the keys")
+    values[name] = value_of(key, text)
 
 
 def _parse_box(text: str) -> tuple[float, float, float, float]:

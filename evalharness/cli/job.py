@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 
+MULTIRUN = "hydra.mode=MULTIRUN"
+"""What -m is short for."""
+
+
 @dataclass(frozen=True)
 class JobOutcome:
     """How one evaluation of a command ended."""
@@ -77,7 +81,7 @@ def overrides_first(arguments: Sequence[str]) -> list[str]:
         raise ConfigError("unknown flag", got=" ".join(unknown), fix="`evalharness run --help` lists the flags")
     overrides = [*flags.overrides, *others]
     rest = [argument for argument in arguments if argument not in overrides]
-    return [*quote_plain(overrides, is_sweep=bool(flags.multirun)), *rest]
+    return [*quote_plain(overrides, is_sweep=bool(flags.multirun) or MULTIRUN in overrides), *rest]
 
 
 def evaluate(composed: "DictConfig", *, number: int, overrides: tuple[str, ...] = ()) -> JobOutcome:

@@ -8,9 +8,11 @@ from evalharness.config import TrackingConfig
 from evalharness.config.compose import compose_section
 from evalharness.console import note
 from evalharness.errors import ConfigError
+from evalharness.folders import is_there
 
 DEFAULT_PORT = 5000
 DEFAULT_EXPERIMENT = "evalharness"
+USAGE_OF_LOG = "Usage: evalharness log RESULT [tracking.uri=...]"
 
 
 def ui(arguments: Sequence[str]) -> int:
@@ -30,13 +32,15 @@ def ui(arguments: Sequence[str]) -> int:
 
 def log(arguments: Sequence[str]) -> int:
     """Uploads a finished results folder as a new run."""
-    if not arguments or ("=" in arguments[0] and not Path(arguments[0]).is_dir()):
-        raise ConfigError("no results folder given", fix="Usage: evalharness log RESULT [tracking.uri=...]")
+    folders = [argument for argument in arguments if "=" not in argument or is_there(argument)]
+    if len(folders) != 1:
+        got = f"{len(folders)} of them"
+        raise ConfigError("nothing to log", expected="one results folder", got=got, fix=USAGE_OF_LOG)
     from evalharness import tracking
     from evalharness.results import StoredResult
 
-    result = StoredResult(Path(arguments[0]))
-    config, runs_dir = _tracking(arguments[1:])
+    result = StoredResult(Path(folders[0]))
+    config, runs_dir = _tracking([argument for argument in arguments if argument not in folders])
     store = tracking.open_store(config, runs_dir)
     with tracking.start_run(store, name=result.manifest["name"], config=config) as run_id:
         tracking.upload_results(store, run_id, result.folder)

@@ -19,6 +19,7 @@ from evalharness.cli.launchers import Workers, limit_threads, missing_launcher, 
 from evalharness.config import TrackingConfig
 from evalharness.config.compose import composition_error, quoted, validate_section
 from evalharness.config.folder import conf_dir
+from evalharness.config.plain_values import literal
 from evalharness.console import console, warn
 from evalharness.errors import ConfigError, EvalHarnessError
 
@@ -63,9 +64,9 @@ def run_sweep(arguments: Sequence[str]) -> int:
         start_hydra(_print_nothing, arguments)
         return 0
     command = shlex.join(["evalharness", "run", *arguments])
-    added = [f"tracking.sweep={sweep_id}", f"tracking.sweep_command={quoted(command)}"]
+    added = [f"tracking.sweep={sweep_id}", f"tracking.sweep_command={literal(command)}"]
     if not any(argument.startswith("hydra.sweep.") for argument in arguments):
-        added.append(f"hydra.sweep.dir={quoted(sweep.folder)}")
+        added.append(f"hydra.sweep.dir={literal(str(sweep.folder))}")
     if sweep.workers:
         added += sweep.workers.settings
     # Ray would report usage to its makers.

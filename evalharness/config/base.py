@@ -7,6 +7,8 @@ from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationInfo, field_validator
 
+from evalharness.folders import from_home
+
 
 class Frozen(BaseModel):
     """Base of every section: no unknown keys, no infinite numbers, no changes after validation."""
@@ -42,7 +44,16 @@ def _as_class_name(value: object) -> object:
 
 
 ClassName = Annotated[str, BeforeValidator(_as_class_name)]
-FilePath = Annotated[Path, BeforeValidator(_as_text)]
+
+
+def _as_path(value: object) -> object:
+    if value == "":
+        raise ValueError("expected a path, got an empty text, such as that of an unset variable of the shell")
+    text = _as_text(value)
+    return from_home(text) if isinstance(text, str) else text
+
+
+FilePath = Annotated[Path, BeforeValidator(_as_path)]
 
 
 def empty_if_null(value: object) -> object:

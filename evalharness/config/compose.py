@@ -1,5 +1,6 @@
 """From `conf/` and overrides to a validated `RunConfig`. The only module that sees Hydra's DictConfig."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,7 @@ HINTS = {
     "model.allow_code": "true if you trust the file",
     "dataset.csv": "the list of images, such as dataset.csv=testing_files.csv",
 }
+SEVERAL_VALUES = re.compile(r"Ambiguous value for argument '(?P<key>[^=']*)=(?P<value>.*)' 1\. To use it as a list")
 UNREADABLE = (
     "mismatched input",
     "token recognition error",
@@ -114,6 +116,12 @@ def composition_error(error: Exception) -> ConfigError:
         )
     elif "Error merging override" in text:
         fix = "Lists are written [a,b] and mappings {a: b}; `evalharness run --cfg job` shows which is which"
+    elif found := SEVERAL_VALUES.search(text):
+        key, value = found["key"], found["value"]
+        text = f"{key} has several values, got {value}"
+        fix = f"Write {key}=[{value}] for a list; `evalharness run -m` starts a run of each"
+    elif "requires --multirun" in text:
+        fix = "Several values need -m: `evalharness run -m`"
     elif "missing EQUAL" in text:
         fix = "Write it as key=value"
     elif any(words in text for words in UNREADABLE):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import h5py
 
 from evalharness.errors import WeightsError
+from evalharness.folders import from_home
 from evalharness.model.foreign_weights import (
     ForeignFormat,
     checkpoint_of,
@@ -66,7 +67,12 @@ def local_path(weights: str, key: str) -> Path | None:
             where=key,
             fix="Download the file and name its path",
         )
-    path = Path(weights).expanduser()
+    if not weights:
+        raise WeightsError("weights file not found", expected="a .h5 or .keras file", got="an empty text", where=key)
+    try:
+        path = Path(from_home(weights))
+    except ValueError as error:
+        raise WeightsError(f"{key} {error}") from error
     _check_file(path, key)
     return path
 

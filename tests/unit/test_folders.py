@@ -1,7 +1,7 @@
 import pytest
 
 from evalharness.errors import DatasetError
-from evalharness.folders import list_files
+from evalharness.folders import from_home, is_there, list_files
 
 
 def write(folder, *names):
@@ -46,3 +46,14 @@ def test_a_folder_that_cannot_be_read_is_one_message(tmp_path, monkeypatch):
     write(tmp_path, "a.txt")
     with pytest.raises(DatasetError, match=r"a folder cannot be read: got .*Permission denied"):
         list_files(tmp_path)
+
+
+def test_a_text_that_is_no_path_is_not_there(tmp_path):
+    assert is_there(tmp_path)
+    assert not is_there("a=" + 300 * "b")
+    assert not is_there("a\0b")
+
+
+@pytest.mark.parametrize("name", ["~weights.h5", "~nosuchuser/a.h5", "a/~", "./~/a", "~$list.csv"])
+def test_a_tilde_that_is_no_home_stays(name):
+    assert from_home(name) == name

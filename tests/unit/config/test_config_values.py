@@ -133,7 +133,7 @@ def test_a_section_is_checked_as_the_whole_is():
         ("dataset.classes=[a,b", ["[a,b] for lists", "inner quotes"]),
         ("audit.roles={花: object}", ["inner quotes", "got audit.roles={花: object}"]),
         ("bootstrap.confidence=0,9(5)", ["\"bootstrap.confidence='0,9(5)'\""]),
-        ("model.weights=${x}.h5", ["inner quotes", r"""'model.weights="\${my}.h5"'"""]),
+        ("batch_size=${x}", ["inner quotes", r"""'model.weights="\${my}.h5"'"""]),
         ("limit", ["key=value"]),
         ("tracking.tags.team=x", ["+tracking.tags.team=x", "open mapping"]),
         ("attention.methods={method: rollout}", ["[a,b]"]),

@@ -121,7 +121,7 @@ def gather_cutouts(config: StressConfig) -> Cutouts | None:
     if not config.num_images:
         return None
     if config.cutouts is not None:
-        return Cutouts(load_cutouts(config.cutouts.expanduser()))
+        return Cutouts(load_cutouts(config.cutouts))
     from evalharness.example.photos import cutouts
 
     return Cutouts(
