@@ -44,6 +44,26 @@ def from_home(written: str) -> str:
     return written
 
 
+def check_annotations_are_there(path: Path) -> None:
+    """Refuses `dataset.annotations` that are not there.
+
+    Raises:
+        DatasetError: They are not.
+    """
+    if not path.exists():
+        raise DatasetError("there are no annotations at this path", where=path, fix="Check dataset.annotations")
+
+
+def check_cutouts_are_there(folder: Path) -> None:
+    """Refuses `stress.cutouts` that are no folder.
+
+    Raises:
+        DatasetError: They are not.
+    """
+    if not folder.is_dir():
+        raise DatasetError("cut-outs not found", expected="a folder", got=folder, where="stress.cutouts")
+
+
 def list_files(folder: Path, *suffixes: str) -> list[Path]:
     """Files below a folder, sorted; those of the operating system are passed over, with all that is in such a folder.
 

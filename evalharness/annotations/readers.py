@@ -13,7 +13,7 @@ from evalharness.annotations.voc import read_voc
 from evalharness.annotations.yolo import read_yolo
 from evalharness.annotations.yolo_names import NAME_FILES
 from evalharness.errors import ConfigError, DatasetError
-from evalharness.folders import list_files
+from evalharness.folders import check_annotations_are_there, list_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,7 @@ def read_annotations(path: Path, annotations_format: str | None = None) -> tuple
             got=repr(annotations_format),
             where="dataset.annotations_format",
         )
-    if not path.exists():
-        raise DatasetError("there are no annotations at this path", where=path, fix="Check dataset.annotations")
+    check_annotations_are_there(path)
     name = annotations_format or detect_format(path)
     if READERS[name].is_folder and path.is_file() and path.suffix.lower() != ".xml":
         raise DatasetError("the annotations cannot be read", expected=f"a folder ({name})", got="a file", where=path)

@@ -23,10 +23,15 @@ REGION_MEASURES = ("share", "lift", "uses", "relies")
 
 def compare(arguments: Sequence[str]) -> int:
     """Compares runs, prints what differs, and ends with the verdict."""
-    from evalharness.comparing.pipeline import compare as compare_runs
-
     runs = [argument for argument in arguments if "=" not in argument or is_there(argument)]
     overrides = [argument for argument in arguments if argument not in runs]
+    if len(runs) > 1:
+        from evalharness.finished_runs import check_names
+
+        check_names(runs)
+    # Behind what may be missing: it takes seconds to import.
+    from evalharness.comparing.pipeline import compare as compare_runs
+
     print_comparison(compare_runs(runs, overrides))
     return 0
 

@@ -13,12 +13,14 @@ USAGE = "Usage: evalharness export RESULT --to DIR [maps=npz|tiff|none] [trackin
 
 def export(arguments: Sequence[str]) -> int:
     """Writes a results folder, or the results of an MLflow run, as files for other tools."""
-    from evalharness.exporting.pipeline import export_result
     from evalharness.finished_runs import find_result
 
     run, folder, map_format, overrides = _parse(arguments)
     section = compose_section(overrides, "tracking", "runs_dir")
     result = find_result(run, section["tracking"], section["runs_dir"])
+    # Behind what may be missing: it takes seconds to import.
+    from evalharness.exporting.pipeline import export_result
+
     exported = export_result(result, folder, map_format=map_format)
     for text in exported.notes:
         warn(text)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from evalharness.cli.first_look import look_first
 from evalharness.config import RunConfig
 from evalharness.config.compose import compose_config, compose_section, parse_config
 from evalharness.config.plain_values import value_of
@@ -44,22 +45,15 @@ class Request:
 def inspect(arguments: Sequence[str]) -> int:
     """Inspects images; returns 1 if one of them cannot be read."""
     request = parse_arguments(arguments)
-    from evalharness.inspecting.bench import check_same_input, open_bench
-    from evalharness.inspecting.images import list_images
+    from evalharness.inspecting.named_images import list_images
+
+    paths = list_images(request.images)
+    config, bench = _open(request)
     from evalharness.inspecting.inspection import Unreadable
     from evalharness.inspecting.pipeline import inspect_images
 
-    paths = list_images(request.images)
-    if request.run is None:
-        has_csv = any(override.startswith("dataset.csv=") for override in request.overrides)
-        config = compose_config([*request.overrides, *([] if has_csv else [f"dataset.csv={NO_CSV}"])])
-        bench = open_bench(config, has_csv=has_csv, top_k=request.top_k)
-    else:
-        stored, config = _stored_config(request.run, request.overrides)
-        check_same_input(stored, config)
-        bench = open_bench(config, stored=stored, top_k=request.top_k)
-        if not request.is_json:
-            bench.tell_what_is_known()
+    if bench.stored is not None and not request.is_json:
+        bench.tell_what_is_known()
     folder = request.folder or config.runs_dir / "inspected"
     found = []
     for entry in inspect_images(bench, paths, box=request.box, folder=folder):
@@ -69,6 +63,23 @@ def inspect(arguments: Sequence[str]) -> int:
     if request.is_json:
         print(json.dumps(_report(bench, found), ensure_ascii=False, indent=1))
     return 1 if any(isinstance(entry, Unreadable) for entry in found) else 0
+
+
+def _open(request: Request) -> "tuple[RunConfig, Bench]":
+    """The config and the bench; files that are not there are told before TensorFlow is imported."""
+    if request.run is None:
+        has_csv = any(override.startswith("dataset.csv=") for override in request.overrides)
+        config = compose_config([*request.overrides, *([] if has_csv else [f"dataset.csv={NO_CSV}"])])
+        look_first(config, ("model.weights", "dataset.csv") if has_csv else ("model.weights",))
+        from evalharness.inspecting.bench import open_bench
+
+        return config, open_bench(config, has_csv=has_csv, top_k=request.top_k)
+    stored, config = _stored_config(request.run, request.overrides)
+    look_first(config, ("model.weights",))
+    from evalharness.inspecting.bench import check_same_input, open_bench
+
+    check_same_input(stored, config)
+    return config, open_bench(config, stored=stored, top_k=request.top_k)
 
 
 def parse_arguments(arguments: Sequence[str]) -> Request:

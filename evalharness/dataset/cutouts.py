@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from evalharness.audit.seeding import generator_for
 from evalharness.errors import DatasetError
-from evalharness.folders import list_files
+from evalharness.folders import check_cutouts_are_there, list_files
 from evalharness.records import UInt8Array
 
 ENDINGS = (".png", ".webp")
@@ -61,8 +61,7 @@ def load_cutouts(folder: Path) -> dict[str, dict[str, UInt8Array]]:
         DatasetError: No such folder, no image in it, or images that cannot be read, have no alpha channel or show
             nothing; all of them are listed.
     """
-    if not folder.is_dir():
-        raise DatasetError("cut-outs not found", expected="a folder", got=folder, where="stress.cutouts")
+    check_cutouts_are_there(folder)
     paths = list_files(folder, *ENDINGS)
     if not paths:
         raise DatasetError(

@@ -1,19 +1,13 @@
-"""The images that a person names: found, read, and as the model sees them."""
+"""The images that a person names: read, and as the model sees them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from evalharness import dataset as datasets
 from evalharness.config import RunConfig
-from evalharness.dataset.decode import FORMATS
 from evalharness.dataset.scan import inspect_file
-from evalharness.errors import ConfigError
-from evalharness.folders import list_files
 from evalharness.inspecting.inspection import Unreadable
 from evalharness.records import ImageInfo, UInt8Array
-
-ENDINGS = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".ppm", ".jp2", ".avif"}
 
 
 @dataclass(frozen=True)
@@ -40,24 +34,3 @@ def load(path: Path, config: RunConfig) -> LoadedImage | Unreadable:
         return Unreadable(path, error.reason)
     placement = datasets.place_upright(info, size, config.dataset)
     return LoadedImage(path, info, pixels, placement, datasets.applied_orientation(info, config.dataset))
-
-
-def list_images(names: Sequence[str]) -> list[Path]:
-    """The files named, and the images in the folders named, each folder sorted.
-
-    Raises:
-        ConfigError: Nothing by that name, or a folder without images.
-    """
-    found: list[Path] = []
-    for name in names:
-        path = Path(name)
-        if path.is_dir():
-            images = list_files(path, *ENDINGS)
-            if not images:
-                raise ConfigError("no images in the folder", expected=", ".join(FORMATS), got="none", where=path)
-            found += images
-        elif path.is_file():
-            found.append(path)
-        else:
-            raise ConfigError("no such image", expected="an image file or a folder", got=name)
-    return found

@@ -72,6 +72,10 @@ def test_run_help_lists_presets_and_keys_without_tensorflow(tmp_path):
         (["model.weights=none.h5", "dataset.csv=there.csv"], "weights file not found"),
         (["model.weights=there.h5", "dataset.csv=none.csv"], "the dataset CSV is missing"),
         (["model.weights=there.h5", "dataset.csv=there.csv", "model.reference=none.h5"], "model.reference"),
+        (["model.weights=there.h5", "dataset.csv=there.csv", "dataset.root=none"], "(dataset.root)"),
+        (["model.weights=there.h5", "dataset.csv=there.csv", "dataset.annotations=none"], "there are no annotations"),
+        (["model.weights=there.h5", "dataset.csv=there.csv", "stress.num_images=1", "stress.cutouts=none"], "cut-outs"),
+        (["model.weights=there.h5", "dataset.csv=there.csv", "stress.cutouts=none"], None),
         (["model.weights=there.h5", "dataset.csv=there.csv"], None),
     ],
 )
@@ -91,6 +95,37 @@ def test_a_missing_file_is_told_before_anything_that_takes_seconds_is_imported(v
     process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert (part or "") in process.stdout
     assert bool(process.stdout) == (part is not None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["run", "model.weights=none.h5", "dataset.csv=none.csv"], "weights file not found"),
+        (["check", "model.weights=none.h5", "dataset.csv=none.csv"], "the dataset CSV is missing"),
+        (["inspect", "none.jpg", "model.weights=none.h5"], "no such image"),
+        (["inspect", "there.h5", "model.weights=none.h5", "model.classes=[a,b]"], "weights file not found"),
+        (["compare", "none", "none"], "no such run"),
+        (["export", "none", "--to", "x"], "no such run"),
+        (["log", "none"], "no results"),
+    ],
+)
+def test_commands_tell_what_is_missing_before_tensorflow_and_mlflow_are_imported(arguments, part, tmp_path):
+    (tmp_path / "there.h5").write_bytes(b"")
+    # `check` goes on behind what is missing, to find the rest.
+    script = (
+        "import sys; from evalharness.cli import check; from evalharness.cli.main import main\n"
+        "def tell(problems):\n"
+        "    for problem in problems: print(problem, file=sys.stderr)\n"
+        "    sys.exit(1)\n"
+        "check._print_problems = tell\n"
+        "try: code = main(sys.argv[1:])\n"
+        "except SystemExit as ending: code = ending.code\n"
+        "heavy = {'tensorflow', 'mlflow', 'sklearn', 'matplotlib', 'scipy'} & set(sys.modules)\n"
+        "assert code and not heavy, (code, heavy)"
+    )
+    command = [sys.executable, "-c", script, *arguments]
+    process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert part in process.stderr
 
 
 def test_a_run_looks_first(tmp_path, monkeypatch):

@@ -23,9 +23,10 @@ def in_folder(tmp_path, monkeypatch):
 def test_runs_to_compare(monkeypatch):
     given = []
     monkeypatch.setattr("evalharness.comparing.pipeline.compare", lambda *found: given.append(found))
+    monkeypatch.setattr("evalharness.finished_runs.check_names", given.append)
     monkeypatch.setattr(compare, "print_comparison", lambda _found: None)
     compare.compare(["lr=0.1", "other", "compare.num_flips=3", MANY_CLASSES])
-    assert given == [(["lr=0.1", "other"], ["compare.num_flips=3", MANY_CLASSES])]
+    assert given == [["lr=0.1", "other"], (["lr=0.1", "other"], ["compare.num_flips=3", MANY_CLASSES])]
 
 
 @pytest.mark.usefixtures("in_folder")
