@@ -1,9 +1,11 @@
 """`evalharness COMMAND --help`: usage, arguments, an example, and the keys of the config that the command reads."""
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from evalharness.errors import ConfigError
 
 WIDTH = 80
 HYDRA_FLAGS = {
@@ -25,13 +27,14 @@ class HelpPage:
     examples: tuple[str, ...] = ()
     sections: tuple[str, ...] = ()
     """Top-level keys of the config that the command reads."""
-    ending: str = ""
+    ending: str = "Exit codes: 0 done, 1 failed, 2 wrong usage or config."
 
 
 RUN_SECTIONS = (
     "model", "dataset", "attention", "audit", "faithfulness", "stress", "what_is_it", "gate", "report", "bootstrap",
     "tracking", "runs_dir", "output_dir", "batch_size", "num_workers", "limit", "seed", "resume",
 )  # fmt: skip
+KEYS = "overrides one of the keys below"
 RESULT = "a results folder (runs/results/...), or an MLflow run id"
 
 PAGES = {
@@ -39,7 +42,12 @@ PAGES = {
         "evalharness run [-m] [key=value ...]",
         "Evaluates one fine-tuned Vision Transformer on a CSV of images, in one forward pass for verdicts and "
         "attention, and logs the run to MLflow. With -m, a sweep. After a kill the same command continues.",
-        {"key=value": "overrides the config below; group=name chooses a preset"},
+        {
+            "key=value": KEYS,
+            "group=name": "chooses a preset; with --help, shows its keys",
+            "hydra/launcher=NAME": "what runs a sweep's members: basic (one after the other), joblib, submitit_local, "
+            "submitit_slurm or ray; README.md tells more",
+        },
         HYDRA_FLAGS,
         (
             "evalharness run model.weights=run1.h5 dataset.csv=test.csv",
@@ -70,7 +78,7 @@ PAGES = {
         "evalharness compare RUN RUN... [key=value ...]",
         "Compares finished runs on the same images, each against the first: what differs, is the difference real, and "
         "which images changed? Needs no model. Writes a folder with report.html, and logs it to MLflow.",
-        {"RUN": RESULT},
+        {"RUN": RESULT, "key=value": KEYS},
         {},
         ("evalharness compare sweep1/0 sweep1/1", "evalharness compare sweep1/* compare.reference=sweep1/2"),
         ("compare", "tracking", "runs_dir", "output_dir"),
@@ -90,14 +98,17 @@ PAGES = {
             "--json": "for machines, on standard output",
             "--to DIR": "where the pictures go (runs_dir/inspected)",
         },
-        ("evalharness inspect photo.jpg --run sweep1/0",),
-        ("model", "dataset", "attention"),
-        "Exit codes: 0 done, 1 an image cannot be read, 2 wrong usage or config.",
+        (
+            "evalharness inspect photo.jpg --run sweep1/0",
+            "evalharness inspect photos model.weights=run1.h5 model.classes=[cat,dog]",
+        ),
+        ("model", "dataset", "attention", "tracking", "runs_dir"),
+        "Exit codes: 0 done, 1 failed, or an image cannot be read, 2 wrong usage or config.",
     ),
     "log": HelpPage(
         "evalharness log RESULT [key=value ...]",
         "Uploads a finished results folder to MLflow as a new run: after a store was away, or to another store.",
-        {"RESULT": "a results folder"},
+        {"RESULT": "a results folder (runs/results/...)", "key=value": KEYS},
         {},
         ("evalharness log runs/results/run1-on-test-0123456789 runs_dir=elsewhere",),
         ("tracking", "runs_dir"),
@@ -105,7 +116,11 @@ PAGES = {
     "export": HelpPage(
         "evalharness export RESULT --to DIR [maps=npz|tiff|none] [key=value ...]",
         "Writes a finished evaluation for other tools: tables as CSV, maps, embeddings, annotations as COCO.",
-        {"RESULT": RESULT, "maps=FORMAT": "npz (one file a map), tiff (one file an image) or none"},
+        {
+            "RESULT": RESULT,
+            "maps=FORMAT": "npz (one file a map; the default), tiff (one file an image) or none",
+            "key=value": KEYS,
+        },
         {"--to DIR": "a new or empty folder, or that of an earlier export"},
         ("evalharness export sweep1/0 --to exported maps=tiff",),
         ("tracking", "runs_dir"),
@@ -113,7 +128,7 @@ PAGES = {
     "ui": HelpPage(
         "evalharness ui [port=N] [key=value ...]",
         "Opens MLflow's UI on the configured store, for this machine only; Ctrl-C ends it.",
-        {"port=N": "on 127.0.0.1 (5000)"},
+        {"port=N": "on 127.0.0.1 (5000)", "key=value": KEYS},
         {},
         ("evalharness ui", "evalharness ui runs_dir=/data/runs port=5001"),
         ("tracking", "runs_dir"),
@@ -121,18 +136,28 @@ PAGES = {
 }
 
 
-def help_text(command: str) -> str:
-    """The page of a command, at most 80 columns wide."""
+def help_text(command: str, arguments: Sequence[str] = ()) -> str:
+    """The page of a command, at most 80 columns wide.
+
+    Args:
+        command: Of `PAGES`.
+        arguments: `model=custom` among them shows the keys of that preset.
+
+    Raises:
+        ConfigError: There is no such preset.
+    """
     page = PAGES[command]
+    flags = {**page.flags, "-h, --help": "this page"}
     parts = [f"usage: {page.usage}", textwrap.fill(page.about, WIDTH)]
-    parts += [_table(title, rows) for title, rows in (("arguments", page.arguments), ("flags", page.flags)) if rows]
+    parts += [_table(title, rows) for title, rows in (("arguments", page.arguments), ("flags", flags)) if rows]
     parts.append("\n".join(["examples:", *(f"  {example}" for example in page.examples)]))
+    chosen = _chosen_presets(arguments)
     if "model" in page.sections:
-        parts.append("\n".join(["presets (group=name):", *_presets()]))
-    if page.sections:
-        keys = "\n".join(line for name in page.sections for line in _section(name))
-        parts.append(f"keys, with their defaults (`???`: to be given):\n{keys}")
-    return "\n\n".join([*parts, *([textwrap.fill(page.ending, WIDTH)] if page.ending else [])]) + "\n"
+        hint = f"`evalharness {command} --help model=custom` shows the keys of another preset than the default."
+        parts.append("\n".join(["presets (group=name):", *_presets(), textwrap.fill(hint, WIDTH)]))
+    keys = "\n".join(line for name in page.sections for line in _section(name, chosen))
+    parts.append(f"keys, with their defaults (`???`: to be given):\n{keys}")
+    return "\n\n".join([*parts, textwrap.fill(page.ending, WIDTH)]) + "\n"
 
 
 def _table(title: str, rows: dict[str, str]) -> str:
@@ -145,29 +170,77 @@ def _table(title: str, rows: dict[str, str]) -> str:
 
 
 def _presets() -> Iterator[str]:
+    for group, names in _groups().items():
+        indent = " " * (len(group) + 4)
+        yield textwrap.fill(", ".join(names), WIDTH, initial_indent=f"  {group}: ", subsequent_indent=indent)
+
+
+def _groups() -> dict[str, list[str]]:
     groups: dict[str, list[str]] = {}
     for path in sorted(_conf().rglob("*.yaml")):
         group = path.relative_to(_conf()).parent.as_posix()
         if group != "." and not group.startswith("hydra"):
             groups.setdefault(group, []).append(path.stem)
-    for group, names in groups.items():
-        indent = " " * (len(group) + 4)
-        yield textwrap.fill(", ".join(names), WIDTH, initial_indent=f"  {group}: ", subsequent_indent=indent)
+    return groups
 
 
-def _section(name: str) -> Iterator[str]:
-    """A top-level key with its comments, as the preset that is the default and `config.yaml` have them."""
+def _chosen_presets(arguments: Sequence[str]) -> dict[str, str]:
+    """The default preset of each group, or the one that the arguments name."""
+    lines = (line.removeprefix("  - ").partition(": ") for line in _block(_conf() / "config.yaml", "defaults")[1:])
+    groups = _groups()
+    named = {group: preset for group, _, preset in (argument.partition("=") for argument in arguments)}
+    for group in set(named) & set(groups):
+        if named[group] not in groups[group]:
+            raise ConfigError(
+                "unknown preset", expected=f"one of {', '.join(groups[group])}", got=named[group], where=group
+            )
+    chosen = {group: preset.strip() for group, _, preset in lines if group in groups}
+    return {**chosen, **{group: preset for group, preset in named.items() if group in groups}}
+
+
+def _section(name: str, chosen: dict[str, str]) -> Iterator[str]:
+    """A top-level key with its comments, as the chosen preset and `config.yaml` have them."""
     lines = _block(_conf() / "config.yaml", name)
-    preset = _default_preset(name)
-    if preset is not None:
+    if name in chosen:
         # What config.yaml adds stands behind what the preset has.
-        own = [line for line in preset.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
-        start = own.index("defaults:") if "defaults:" in own else None
-        if start is not None:
-            own = own[:start] + own[start + 1 + sum(line.startswith("  -") for line in own) :]
-        lines = [f"{name}: # {preset.stem}", *(f"  {line}" for line in own), *lines[1:]]
+        own = _keys_of_preset(name, chosen[name])
+        head = [line for line in own.values() if not line.startswith("head:")]
+        lines = [f"{name}: # preset {chosen[name]}", *(f"  {line}" for line in head), *_head(name, chosen), *lines[1:]]
     for line in lines:
         yield from _wrapped(line)
+
+
+def _keys_of_preset(group: str, preset: str) -> dict[str, str]:
+    """A preset's lines by key; a line without a comment has that of another preset, first of the default one."""
+    usual = _chosen_presets(())[group]
+    others = [_own_lines(group, other) for other in (usual, *_groups()[group])]
+    keys = {}
+    for key, line in _own_lines(group, preset).items():
+        told = (" # " + lines[key].partition(" # ")[2] for lines in others if " # " in lines.get(key, ""))
+        keys[key] = line if " # " in line else line + next(told, "")
+    return keys
+
+
+def _own_lines(group: str, preset: str) -> dict[str, str]:
+    keys: dict[str, str] = {}
+    for line in (_conf() / group / f"{preset}.yaml").read_text(encoding="utf-8").splitlines():
+        if line.startswith("  - ") and ":" not in line:
+            keys |= _own_lines(group, line.removeprefix("  - ").strip())
+        key, colon, _ = line.partition(":")
+        if colon and not line.startswith(("#", " ")) and key != "defaults":
+            keys[key] = line
+    return keys
+
+
+def _head(name: str, chosen: dict[str, str]) -> Iterator[str]:
+    """The head that a preset of `model` comes with, in the words of its own preset."""
+    text = (_conf() / name / f"{chosen[name]}.yaml").read_text(encoding="utf-8")
+    usual = [line.partition("- head: ")[2].strip() for line in text.splitlines() if "- head: " in line]
+    if usual:
+        group = f"{name}/head"
+        preset = chosen.get(group, usual[0])
+        about = (_conf() / group / f"{preset}.yaml").read_text(encoding="utf-8").splitlines()[1]
+        yield f"  head: [...] # as {group}={preset}: {about.removeprefix('# ')}"
 
 
 def _block(path: Path, name: str) -> list[str]:
@@ -179,14 +252,6 @@ def _block(path: Path, name: str) -> list[str]:
         if found or line.startswith(f"{name}:"):
             found.append(line)
     return found
-
-
-def _default_preset(name: str) -> Path | None:
-    for line in _block(_conf() / "config.yaml", "defaults"):
-        group, _, preset = line.removeprefix("  - ").partition(": ")
-        if group == name:
-            return _conf() / name / f"{preset.strip()}.yaml"
-    return None
 
 
 def _wrapped(line: str) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Entry of the command line: finds the command, imports no more than it needs, and tells failures in one message."""
 
 import errno
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -8,28 +9,39 @@ from evalharness import __version__
 from evalharness.errors import ConfigError, EvalHarnessError
 
 HELP = f"""\
-evalharness {__version__}: evaluates fine-tuned Vision Transformers: the verdict, and where the model looked.
+evalharness {__version__} evaluates fine-tuned Vision Transformers: the verdict, and
+where the model looked.
 
 usage: evalharness COMMAND [...]
 
 commands:
-  run [overrides]          evaluate one model on one CSV of images; -m sweeps over comma-separated values
-  demo                     evaluate the bundled example, audit it, and show what went wrong (about two minutes)
-  compare RUN RUN...       compare finished runs (MLflow run ids or results folders) on the same images
-  inspect IMAGE...         verdict, confidence and attention map of single images or folders (--run RUN, --json)
-  check [overrides]        validate config, CSV, images and weights without evaluating; print the model's structure
-  log RESULT [overrides]   upload a results folder to MLflow (again)
+  run [key=value ...]      evaluate one model on one CSV of images; with -m, a
+                           sweep over comma-separated values
+  demo                     evaluate the bundled example, audit it, and show what
+                           went wrong (about two minutes)
+  compare RUN RUN...       compare finished runs (results folders, or MLflow run
+                           ids) on the same images
+  inspect IMAGE...         verdict, confidence and attention map of single
+                           images or folders (--run RUN, --json)
+  check [key=value ...]    validate config, CSV, images and weights without
+                           evaluating; print the model's structure
+  log RESULT               upload a results folder to MLflow (again)
   export RESULT --to DIR   write samples, maps and annotations for other tools
-  ui [overrides]           open MLflow's UI on the configured store, on this machine only
+  ui                       open MLflow's UI on the configured store, on this
+                           machine only
 
 examples:
-  evalharness run model.weights=run1.h5 dataset.csv=testing_files.csv
-  evalharness run -m model.weights=run1.h5,run2.h5 dataset.csv=testing_files.csv attention.methods=[rollout]
-  evalharness check model=vit_b16 model.preprocessing=vit model.weights=run1.h5 dataset.csv=test.csv model.probe=64
+  evalharness check model.weights=run1.h5 dataset.csv=test.csv model.probe=64
+  evalharness run model.weights=run1.h5 dataset.csv=test.csv
+  evalharness run -m model.weights=run1.h5,run2.h5 dataset.csv=test.csv
 
 `evalharness COMMAND --help` tells more of each, and the keys that it reads.
-Exit codes: 0 done, 1 failed, 2 wrong usage or config, 3 finished, but a gate did not hold.
+Exit codes: 0 done, 1 failed, 2 wrong usage or config, 3 finished, but a gate
+did not hold.
 """
+
+
+HELP_FLAGS = ("--help", "-h")
 
 
 def _run(arguments: Sequence[str]) -> int:
@@ -102,19 +114,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code.
     """
     command, *rest = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
-    if command in ("-h", "--help") or (command == "help" and not rest):
-        print(HELP, end="")
-        return 0
     if command == "--version":
-        print(f"evalharness {__version__}")
-        return 0
-    if command == "help" and rest:
-        command, *rest = [*rest, "--help"]
-    if command in COMMANDS and {"-h", "--help"} & set(rest):
+        return _say(f"evalharness {__version__}\n")
+    if command in ("help", *HELP_FLAGS):
+        if not rest:
+            return _say(HELP)
+        command, *rest = [*rest, HELP_FLAGS[0]]
+    if command in COMMANDS and set(HELP_FLAGS) & set(rest):
         from evalharness.cli.help import help_text
 
-        print(help_text(command), end="")
-        return 0
+        return guarded(lambda: _say(help_text(command, rest)))
     if command not in COMMANDS:
         return _fail(
             ConfigError(
@@ -153,6 +162,16 @@ def guarded(command: Callable[[], int]) -> int:
                 fix="Check the paths of the command, such as output_dir and runs_dir, and their permissions",
             )
         )
+
+
+def _say(text: str) -> int:
+    """Prints on standard output, whose reader may have seen enough, such as `| head`."""
+    try:
+        print(text, end="", flush=True)
+    except BrokenPipeError:
+        # Python would flush once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
 
 
 def _fail(error: EvalHarnessError) -> int:
