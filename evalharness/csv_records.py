@@ -2,7 +2,13 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from evalharness.errors import DatasetError
+
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+"""Between cells, and what they are called."""
 
 
 class RecordError(csv.Error):
@@ -34,3 +40,47 @@ def read_records(text: str, separator: str = ",", *, skip_spaces: bool = False) 
             line = reader.line_num + 1
     except csv.Error as error:
         raise RecordError(str(error), line) from error
+
+
+def find_separator(
+    text: str, path: Path, fits: Callable[[list[str]], bool], *, skip_spaces: bool = False
+) -> str | None:
+    """The only separator under which a file has a header that fits; None where there is none.
+
+    Args:
+        text: Of the file.
+        path: Of the file.
+        fits: Tells so from the names of the columns, stripped.
+        skip_spaces: As in `read_records`.
+
+    Raises:
+        DatasetError: Several do.
+    """
+    headers = {mark: read_header(text, mark, skip_spaces=skip_spaces) for mark in SEPARATORS}
+    fitting = {mark: names for mark, names in headers.items() if fits(names)}
+    if len(fitting) > 1:
+        raise DatasetError(
+            "the header can be read in two ways",
+            expected="one way to separate the columns",
+            got=", or ".join(f"at {SEPARATORS[mark]} {' | '.join(names)}" for mark, names in fitting.items()),
+            where=path,
+            fix="Rename the columns that hold the other separator",
+        )
+    return next(iter(fitting), None)
+
+
+def read_header(text: str, separator: str, *, skip_spaces: bool = False) -> list[str]:
+    """Names of the columns, stripped; none where there is no first record that can be read."""
+    try:
+        for _, cells in read_records(text, separator, skip_spaces=skip_spaces):
+            names = [cell.strip() for cell in cells]
+            if any(names) and not is_hint(cells):
+                return names
+    except RecordError:
+        pass
+    return []
+
+
+def is_hint(cells: Sequence[str]) -> bool:
+    """Whether a record is the `sep=;` by which Excel is told how to separate the cells."""
+    return cells[0].strip().lower().startswith("sep=") and not any(cells[1:])

@@ -9,12 +9,11 @@ from pathlib import Path
 
 from evalharness.annotations.parsed import Parsed, ParsedImage, Tally, faults_error, list_some, read_text
 from evalharness.annotations.shapes import Box, Shape, Size
-from evalharness.csv_records import RecordError, read_records
+from evalharness.csv_records import SEPARATORS, RecordError, find_separator, is_hint, read_header, read_records
 from evalharness.errors import DatasetError
 
 COLUMNS = ("path", "category", "x", "y", "width", "height")
 SIZE_COLUMNS = ("image_width", "image_height")
-SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 FIX = "Correct these lines: x, y, width and height are numbers, in pixels of the file as stored."
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
 _MAYBE_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}")
@@ -72,10 +71,9 @@ def read_boxes_csv(path: Path) -> Parsed:
 def _read_table(path: Path, faults: list[str], tally: Tally) -> _Table:
     """Separates the cells in the only way that gives the columns; adds to the faults."""
     text = read_text(path)
-    headers = {separator: _read_header(text, separator) for separator in SEPARATORS}
-    fitting = [separator for separator, header in headers.items() if set(COLUMNS) <= set(header)]
-    separator = fitting[0] if len(fitting) == 1 else ","
-    header = headers[separator]
+    fits = find_separator(text, path, lambda names: set(COLUMNS) <= set(_lowered(names)), skip_spaces=True)
+    separator = fits or ","
+    header = _lowered(read_header(text, separator, skip_spaces=True))
     _check_header(header, path)
     rows = []
     try:
@@ -97,25 +95,12 @@ def _read_table(path: Path, faults: list[str], tally: Tally) -> _Table:
     return _Table(tuple(rows), separator)
 
 
-def _read_header(text: str, separator: str) -> list[str]:
-    """Names of the columns in lower case; those without a name, as spreadsheets leave them, are empty."""
-    try:
-        for _, row in read_records(text, separator, skip_spaces=True):
-            names = [cell.strip().lower() for cell in row]
-            if any(names) and not _is_hint(row):
-                return names
-    except RecordError:
-        pass
-    return []
-
-
-def _is_hint(row: Sequence[str]) -> bool:
-    """Whether a row is the `sep=;` by which Excel is told how to separate the cells."""
-    return row[0].strip().lower().startswith("sep=") and not any(row[1:])
+def _lowered(names: Iterable[str]) -> list[str]:
+    return [name.lower() for name in names]
 
 
 def _below_header(records: Iterable[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
-    found = [(line, row) for line, row in records if not _is_hint(row)]
+    found = [(line, row) for line, row in records if not is_hint(row)]
     first = next(number for number, (_, row) in enumerate(found) if any(cell.strip() for cell in row))
     return found[first + 1 :]
 

@@ -33,8 +33,8 @@ def look_first(config: "RunConfig", keys: Collection[str] | None = None) -> None
 
 def _looks(config: "RunConfig") -> dict[str, Callable[[], object]]:
     """By the key that names it: what raises if a file is not there. Those of a stage that is off are not looked for."""
+    from evalharness.dataset.columns import read_rows
     from evalharness.dataset.load import resolve_root
-    from evalharness.dataset.table import read_table
     from evalharness.folders import check_annotations_are_there, check_cutouts_are_there
     from evalharness.model.weights_source import local_path
 
@@ -46,7 +46,7 @@ def _looks(config: "RunConfig") -> dict[str, Callable[[], object]]:
     looks: dict[str, Callable[[], object]] = {
         key: partial(local_path, file, key) for key, file in weights.items() if file is not None
     }
-    looks["dataset.csv"] = partial(read_table, config.dataset.csv)
+    looks["dataset.csv"] = partial(read_rows, config.dataset)
     if config.dataset.root is not None:
         looks["dataset.root"] = partial(resolve_root, config.dataset)
     if config.dataset.annotations is not None:

@@ -1,11 +1,12 @@
 """Which columns of the CSV mean what, and which classes may occur."""
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from evalharness.config import DatasetConfig
-from evalharness.dataset.table import Table, foreign_delimiter
+from evalharness.dataset.table import Table, read_table
 from evalharness.errors import ConfigError, DatasetError
 
 LabelMatch = Literal["exact", "substring"]
@@ -38,6 +39,15 @@ NOTEBOOK = Layout(
 )
 
 
+def read_rows(config: DatasetConfig) -> Table:
+    """Reads the CSV that the config names, its cells separated in the one way that gives the columns.
+
+    Raises:
+        DatasetError: It cannot be read, or can be separated in two ways.
+    """
+    return read_table(config.csv, lambda names: not _missing_columns(_choose_layout(config, names), names))
+
+
 def resolve_layout(config: DatasetConfig, table: Table) -> Layout:
     """Fills in what the config leaves open, and checks that the columns exist.
 
@@ -51,8 +61,24 @@ def resolve_layout(config: DatasetConfig, table: Table) -> Layout:
     Raises:
         DatasetError: Columns are missing; all of them are named.
     """
-    base = NOTEBOOK if set(table.columns) == set(NOTEBOOK.path_columns) else PLAIN
-    layout = Layout(
+    layout = _choose_layout(config, table.columns)
+    if not layout.path_columns:
+        raise ConfigError("dataset.path_columns", expected="at least one column name", got="an empty list")
+    missing = _missing_columns(layout, table.columns)
+    if missing:
+        raise DatasetError(
+            "columns of the dataset CSV",
+            expected=", ".join(dict.fromkeys(_wanted_columns(layout).values())),
+            got=", ".join(table.columns),
+            where=f"{table.csv}; missing: {'; '.join(missing)}",
+            fix="Correct the header, or name its columns with dataset.path_columns and dataset.label_column",
+        )
+    return layout
+
+
+def _choose_layout(config: DatasetConfig, columns: Sequence[str]) -> Layout:
+    base = NOTEBOOK if set(columns) == set(NOTEBOOK.path_columns) else PLAIN
+    return Layout(
         path_columns=base.path_columns if config.path_columns is None else config.path_columns,
         label_column=base.label_column if config.label_column is None else config.label_column,
         label_match=base.label_match if config.label_match is None else config.label_match,
@@ -62,10 +88,6 @@ def resolve_layout(config: DatasetConfig, table: Table) -> Layout:
         group_column=config.group,
         clean_column=config.clean_column,
     )
-    if not layout.path_columns:
-        raise ConfigError("dataset.path_columns", expected="at least one column name", got="an empty list")
-    _check_columns(table, layout)
-    return layout
 
 
 def resolve_classes(
@@ -113,25 +135,17 @@ def compose(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def _check_columns(table: Table, layout: Layout) -> None:
+def _wanted_columns(layout: Layout) -> dict[str, str]:
+    """The columns that must be there, by the key that names them."""
     wanted = {f"dataset.path_columns: {name}": name for name in layout.path_columns}
-    wanted[f"dataset.label_column: {layout.label_column}"] = layout.label_column
-    if layout.id_column is not None:
-        wanted[f"dataset.id_column: {layout.id_column}"] = layout.id_column
-    if layout.group_column is not None:
-        wanted[f"dataset.group: {layout.group_column}"] = layout.group_column
-    if layout.clean_column is not None:
-        wanted[f"dataset.clean_column: {layout.clean_column}"] = layout.clean_column
-    missing = {key: name for key, name in wanted.items() if name not in table.columns}
-    if not missing:
-        return
-    delimiter = foreign_delimiter(table.columns)
-    raise DatasetError(
-        "columns of the dataset CSV",
-        expected=", ".join(dict.fromkeys(wanted.values())),
-        got=", ".join(table.columns),
-        where=f"{table.csv}; missing: {'; '.join(missing)}",
-        fix=f"The cells seem to be separated by {delimiter}: save the file with commas"
-        if delimiter
-        else "Correct the header, or name its columns with dataset.path_columns and dataset.label_column",
-    )
+    others = {
+        "dataset.label_column": layout.label_column,
+        "dataset.id_column": layout.id_column,
+        "dataset.group": layout.group_column,
+        "dataset.clean_column": layout.clean_column,
+    }
+    return wanted | {f"{key}: {name}": name for key, name in others.items() if name is not None}
+
+
+def _missing_columns(layout: Layout, columns: Sequence[str]) -> list[str]:
+    return [key for key, name in _wanted_columns(layout).items() if name not in columns]

@@ -8,11 +8,11 @@ from pathlib import Path
 from evalharness import console
 from evalharness.config import DatasetConfig
 from evalharness.dataset.bad_rows import bad_rows_error
-from evalharness.dataset.columns import Layout, resolve_classes, resolve_layout
+from evalharness.dataset.columns import Layout, read_rows, resolve_classes, resolve_layout
 from evalharness.dataset.rows import check_clean_ids, is_excluded, join_path, list_samples
 from evalharness.dataset.scan import scan_images
 from evalharness.dataset.stratified_limit import select_stratified
-from evalharness.dataset.table import Table, read_table
+from evalharness.dataset.table import Table
 from evalharness.errors import DatasetError, EvalHarnessError
 from evalharness.records import Dataset, ImageInfo, Sample
 
@@ -44,7 +44,7 @@ def load_dataset(
             row is left.
         ConfigError: The classes are not those of the model, or cannot be determined.
     """
-    table = read_table(config.csv)
+    table = read_rows(config)
     for remark in table.remarks:
         console.note(f"dataset.csv: {remark}")
     layout = resolve_layout(config, table)
@@ -90,7 +90,7 @@ def list_rows(config: DatasetConfig, root: Path) -> tuple[tuple[str, Path], ...]
         Nothing where the CSV is gone or has other columns by now.
     """
     try:
-        table = read_table(config.csv)
+        table = read_rows(config)
         return _left_out(table, resolve_layout(config, table), (), root)
     except EvalHarnessError:
         return ()

@@ -1,15 +1,14 @@
 """Reads the dataset CSV: every cell as the text that is written there."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from evalharness.csv_records import RecordError, read_records
+from evalharness.csv_records import SEPARATORS, RecordError, find_separator, is_hint, read_header, read_records
 from evalharness.dataset.spreadsheets import encoding_of, pass_over_empty
 from evalharness.errors import DatasetError
 
-OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 MAX_LISTED_LINES = 20
 
 
@@ -35,39 +34,52 @@ class Table:
     """What a person should know of how it was read, with counts."""
 
 
-def read_table(path: Path) -> Table:
-    """Reads a comma-separated file in UTF-8, or in UTF-16 or UTF-32 with a byte order mark.
+def read_table(path: Path, has_columns: Callable[[list[str]], bool] = lambda names: len(names) > 1) -> Table:
+    """Reads a file in UTF-8, or in UTF-16 or UTF-32 with a byte order mark.
 
     Nothing is interpreted: `NA`, `null`, `007` and empty cells stay the text that they are. Rows and columns without
-    any text, and repeated headers, are passed over.
+    any text, and repeated headers, are passed over. Cells are separated by commas, or by what alone gives the columns.
 
     Args:
         path: The CSV file.
+        has_columns: Whether a header has the columns that are needed.
 
     Raises:
-        DatasetError: The file is missing, unreadable, empty, in another encoding, or not a table.
+        DatasetError: The file is missing, unreadable, empty, in another encoding, not a table, or two separators give
+            the columns.
     """
     content = _read_content(path)
     encoding = encoding_of(content)
     text = _decode(content, encoding, path)
     _check_text(text, path)
+    separator = _tell_separator(text, has_columns, path)
     try:
-        records = list(read_records(text))
+        records = list(read_records(text, separator))
     except RecordError as error:
         raise DatasetError(
             f"the dataset CSV cannot be read: {error}",
             where=f"{path}, dataset.csv",
             fix="Look for a quotation mark that is never closed",
         ) from error
+    if records and is_hint(records[0][1]):
+        del records[0]
     if not any(cell.strip() for _, cells in records for cell in cells):
         raise DatasetError("the dataset CSV is empty", where=f"{path}, dataset.csv", fix="Write a header line and rows")
     cleaned = pass_over_empty([name.strip() for name in records[0][1]], records[1:])
     columns = tuple(cleaned.header)
     _check_header(path, columns)
-    rows = () if foreign_delimiter(columns) else _name_cells(path, columns, cleaned.records)
-    is_usual = encoding.startswith("utf-8")
-    remarks = cleaned.remarks if is_usual else (f"read as {encoding.upper()}", *cleaned.remarks)
-    return Table(path, hashlib.sha256(content).hexdigest(), columns, rows, remarks)
+    rows = _name_cells(path, columns, cleaned.records)
+    remarks = [] if encoding.startswith("utf-8") else [f"read as {encoding.upper()}"]
+    if separator != ",":
+        remarks.append(f"cells separated at {SEPARATORS[separator]}")
+    return Table(path, hashlib.sha256(content).hexdigest(), columns, rows, (*remarks, *cleaned.remarks))
+
+
+def _tell_separator(text: str, has_columns: Callable[[list[str]], bool], path: Path) -> str:
+    """The only one that gives the columns; where none does, the only one that separates anything; else commas."""
+    found = find_separator(text, path, has_columns)
+    separating = [mark for mark in SEPARATORS if len(read_header(text, mark)) > 1]
+    return found or (separating[0] if len(separating) == 1 else ",")
 
 
 def _decode(content: bytes, encoding: str, path: Path) -> str:
@@ -97,14 +109,6 @@ def _check_text(text: str, path: Path) -> None:
             where=f"{path}, dataset.csv",
             fix="Save it as UTF-8 (in Excel: `CSV UTF-8`)",
         )
-    if first.lower().startswith("sep="):
-        raise DatasetError(
-            "the header of the dataset CSV",
-            expected="column names",
-            got=f"{first.strip()}, a line that only Excel reads",
-            where=f"{path}, line 1",
-            fix="Remove that line, and save the file with commas",
-        )
     if first.startswith(("PK\x03\x04", "\xd0\xcf")):
         raise DatasetError(
             "the dataset CSV cannot be read",
@@ -113,13 +117,6 @@ def _check_text(text: str, path: Path) -> None:
             where=f"{path}, dataset.csv",
             fix="Save the sheet as `CSV UTF-8`",
         )
-
-
-def foreign_delimiter(columns: tuple[str, ...]) -> str | None:
-    """Names the delimiter that a header of a single column seems to be written with, if not commas."""
-    if len(columns) != 1:
-        return None
-    return next((name for mark, name in OTHER_DELIMITERS.items() if mark in columns[0]), None)
 
 
 def _read_content(path: Path) -> bytes:
@@ -157,6 +154,6 @@ def _name_cells(path: Path, columns: tuple[str, ...], records: list[tuple[int, l
             expected=f"{len(columns)} cells in each, as in the header",
             got=listed + (f" and {more:,} more lines differ too" if more > 0 else ""),
             where=path,
-            fix='Put cells that contain a comma in "quotation marks"',
+            fix='Put cells that contain a separator in "quotation marks"',
         )
     return tuple(Row(line, dict(zip(columns, cells, strict=True))) for line, cells in records)

@@ -8,8 +8,7 @@ from evalharness import model as models
 from evalharness.attention import map_specs
 from evalharness.config import RunConfig
 from evalharness.console import note
-from evalharness.dataset.columns import resolve_classes, resolve_layout
-from evalharness.dataset.table import read_table
+from evalharness.dataset.columns import read_rows, resolve_classes, resolve_layout
 from evalharness.errors import ConfigError, ResultsError, WeightsError
 from evalharness.inference import ForwardPass
 from evalharness.inspecting.evaluated_images import EvaluatedImages
@@ -82,7 +81,7 @@ def known_classes(config: RunConfig, *, has_csv: bool) -> tuple[str, ...]:
     """
     given = config.model.classes or config.dataset.classes
     if given is None and has_csv:
-        table = read_table(config.dataset.csv)
+        table = read_rows(config.dataset)
         layout = resolve_layout(config.dataset, table)
         labels = {row.cells[layout.label_column] for row in table.rows} - {""}
         given = resolve_classes(config.dataset, layout, None, labels)

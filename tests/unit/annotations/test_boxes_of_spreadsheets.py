@@ -62,6 +62,13 @@ def test_a_separator_that_gives_no_columns_is_not_used(read):
     assert "separate the cells by commas" in refused(read, HEADER.replace(",", " "), ROW)
 
 
+def test_columns_that_two_separators_give_are_refused_with_both(read):
+    told = refused(read, f"{HEADER},note;{HEADER.replace(',', ';')}", ROW)
+    assert "can be read in two ways" in told
+    assert "at commas path | category" in told
+    assert "at semicolons path,category" in told
+
+
 def test_the_hint_for_excel_is_no_header(read):
     assert is_dog(read("sep=;", HEADER.replace(",", ";"), ROW.replace(",", ";")))
     assert is_dog(read("sep=,", HEADER, ROW))

@@ -168,13 +168,6 @@ class TestColumns:
         ):
             assert key in message
 
-    @pytest.mark.parametrize(("mark", "name"), [(";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars")])
-    def test_wrong_delimiter(self, bench, mark, name):
-        csv = bench.folder / "list.csv"
-        csv.write_text(f"path{mark}label\na.png{mark}x\n")
-        with pytest.raises(DatasetError, match=f"separated by {name}: save the file with commas"):
-            bench.load(csv)
-
     def test_header_only(self, bench):
         with pytest.raises(DatasetError, match=r"has no rows: got only a header \(.*list\.csv, dataset\.csv\)"):
             bench.load(bench.csv())

@@ -62,7 +62,6 @@ def test_a_byte_order_mark_tells_the_encoding(read, encoding):
         ("path,label\na.png,é\n".encode("cp1252"), ["0xe9", "line 2", "é in Windows-1252", "CSV UTF-8"]),
         ("path,label\na.png,x\n".encode("utf-16-le"), ["UTF-16 without a byte order mark", "CSV UTF-8"]),
         ("path,label\na.png,x\n".encode("utf-16-be"), ["UTF-16 without a byte order mark"]),
-        (b"sep=;\npath;label\na.png;x\n", ["sep=;", "a line that only Excel reads", "with commas"]),
         (b"PK\x03\x04 and so on", ["a spreadsheet's own format", "CSV UTF-8"]),
         (b"\n,,\n , \n", ["is empty"]),
     ],
@@ -74,12 +73,55 @@ def test_the_cause_is_named(read, content, parts):
         assert part in str(raised.value)
 
 
-@pytest.mark.parametrize(("mark", "name"), [(";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars")])
-def test_other_delimiters_are_named_even_where_cells_hold_commas(tmp_path, mark, name):
-    csv = tmp_path / "list.csv"
-    csv.write_text(f"path{mark}label{mark}note\na.png{mark}x{mark}red, small\n")
-    with pytest.raises(DatasetError, match=f"separated by {name}: save the file with commas"):
+SEPARATORS = [(";", "semicolons"), ("\t", "tabs"), ("|", "bars")]
+
+
+@pytest.mark.parametrize(("mark", "name"), SEPARATORS)
+@pytest.mark.parametrize("hint", [False, True])
+@pytest.mark.parametrize(("encoding", "end"), [("utf-8", "\n"), ("utf-8-sig", "\r\n"), ("utf-16", "\r\n")])
+def test_another_separator_that_alone_gives_the_columns_is_used_and_told(read, mark, name, hint, encoding, end):
+    lines = [f"path{mark}label{mark}note", f'a.png{mark}x{mark}red, "small"', f'"b{mark}.png"{mark}y{mark}1,5']
+    table = read(end.join(([f"sep={mark}"] if hint else []) + lines).encode(encoding))
+    assert table.columns == ("path", "label", "note")
+    assert cells_of(table) == [("a.png", "x", 'red, "small"'), (f"b{mark}.png", "y", "1,5")]
+    assert table.rows[0].line == 2 + hint
+    assert table.remarks[-1] == f"cells separated at {name}"
+
+
+@pytest.mark.parametrize("other", [";", "\t", "|"])
+def test_the_columns_that_are_needed_tell_the_separator(photos, other):
+    """Names and cells with another separator in them."""
+    csv = photos / "list.csv"
+    csv.write_text(f"path,label,kind{other}note\nPhotos/daisy/one.jpg,x,a{other}b\n")
+    assert load(csv).classes == ("x",)
+    csv.write_text(f"kind,note{other}path{other}label\na,b{other}Photos/daisy/one.jpg{other}y\n")
+    assert load(csv).classes == ("y",)
+    settings = {"path_columns": ("a,bild",), "label_column": "klasse", "root": photos / "Photos"}
+    csv.write_text(f"a,bild{other}klasse\ndaisy/one.jpg{other}z\n")
+    assert load(csv, **settings).classes == ("z",)
+
+
+def test_a_separator_that_alone_separates_anything_is_used_to_tell_which_columns_are_missing(photos):
+    csv = photos / "list.csv"
+    csv.write_text("bild;klasse\nPhotos/daisy/one.jpg;x\n")
+    with pytest.raises(DatasetError, match=r"expected path, label, got bild, klasse .*dataset\.path_columns"):
         load(csv)
+    assert load(csv, path_columns=("bild",), label_column="klasse").classes == ("x",)
+
+
+def test_columns_that_two_separators_give_are_refused_with_both(photos):
+    csv = photos / "list.csv"
+    csv.write_text("a,path,label,b;path;label;c\n")
+    with pytest.raises(DatasetError) as raised:
+        load(csv)
+    told = str(raised.value)
+    assert "can be read in two ways" in told
+    assert "at commas a | path | label | b;path;label;c, or at semicolons a,path,label,b | path | label | c" in told
+
+
+def test_rows_that_are_separated_in_another_way_than_the_header_are_refused(read):
+    with pytest.raises(DatasetError, match=r"expected 2 cells in each.*line 3 has 1.*contain a separator"):
+        read("path;label\na.png;x\nb.png,y\n")
 
 
 def load(csv, **settings):
