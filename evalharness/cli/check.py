@@ -1,14 +1,17 @@
 """`evalharness check`: everything that can be wrong, at once and without evaluating."""
 
+from argparse import ArgumentError, ArgumentParser
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalharness.cli.check_regions import look_at_regions
 from evalharness.cli.first_look import missing_files
+from evalharness.cli.flags import refuse_flags
 from evalharness.config.compose import compose_config
 from evalharness.console import console, interval_text, new_table, note, warn
-from evalharness.errors import EvalHarnessError
+from evalharness.errors import ConfigError, EvalHarnessError
 
 if TYPE_CHECKING:
     from evalharness.annotations import Annotations
@@ -25,7 +28,8 @@ def check(arguments: Sequence[str]) -> int:
 
     Prints the model's structure and how it scores model.probe images under other settings than the configured ones.
     """
-    config = compose_config(arguments)
+    overrides, presets = _split(arguments)
+    config = compose_config(overrides, presets)
     # At once: what follows imports TensorFlow.
     missing = list(missing_files(config))
     _print_problems(missing)
@@ -52,6 +56,22 @@ def check(arguments: Sequence[str]) -> int:
         warn(text)
     note(_counted(len(problems), num_doubts + len(warnings)))
     return max((problem.exit_code for problem in problems), default=0)
+
+
+def _split(arguments: Sequence[str]) -> tuple[list[str], Path | None]:
+    """Overrides, and the folder of --config-dir.
+
+    Raises:
+        ConfigError: Another flag, or one without its folder.
+    """
+    parser = ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("--config-dir", "-cd", type=Path)
+    try:
+        flags, overrides = parser.parse_known_args(arguments)
+    except ArgumentError as error:
+        raise ConfigError(f"flag cannot be used: {error}") from error
+    refuse_flags("check", overrides)
+    return overrides, flags.config_dir
 
 
 def _counted(num_problems: int, num_warnings: int) -> str:

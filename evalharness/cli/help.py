@@ -8,10 +8,11 @@ from pathlib import Path
 from evalharness.errors import ConfigError
 
 WIDTH = 80
+CONFIG_DIR = {"--config-dir DIR": "a folder of presets of your own, laid out like conf/"}
 HYDRA_FLAGS = {
     "-m, --multirun": "a sweep: every combination of comma-separated values",
     "--cfg job": "print the composed config and start nothing",
-    "--config-dir DIR": "a folder of presets of your own, laid out like conf/",
+    **CONFIG_DIR,
     "--hydra-help": "all of Hydra's flags",
 }
 
@@ -57,11 +58,11 @@ PAGES = {
         "Exit codes: 0 done, 1 failed, 2 wrong usage or config, 3 finished, but a gate did not hold.",
     ),
     "check": HelpPage(
-        "evalharness check [key=value ...]",
+        "evalharness check [--config-dir DIR] [key=value ...]",
         "Validates config, CSV, images, annotations and weights without evaluating, and prints the model's structure. "
         "Takes what `run` takes; model.probe=N scores N images under every preprocessing.",
         {"key=value": "as for `run`"},
-        {},
+        CONFIG_DIR,
         ("evalharness check model.weights=run1.h5 dataset.csv=test.csv model.probe=64",),
         RUN_SECTIONS,
         "Exit codes: 0 no problem found, else that of the worst problem (1 a file, 2 the config).",

@@ -102,6 +102,8 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "export": _export,
     "ui": _ui,
 }
+WITHOUT_FLAGS = ("compare", "demo", "log", "ui")
+"""But for --help."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -133,7 +135,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 fix="`evalharness --help` tells what each does",
             )
         )
-    return guarded(lambda: COMMANDS[command](rest))
+    return guarded(lambda: _start(command, rest))
+
+
+def _start(command: str, arguments: Sequence[str]) -> int:
+    if command in WITHOUT_FLAGS:
+        from evalharness.cli.flags import refuse_flags
+
+        refuse_flags(command, arguments)
+    return COMMANDS[command](arguments)
 
 
 def guarded(command: Callable[[], int]) -> int:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -34,13 +35,17 @@ UNREADABLE = (
 """What the messages of Hydra's grammar say where a character should have been quoted."""
 
 
-def compose_config(overrides: Sequence[str]) -> RunConfig:
+def compose_config(overrides: Sequence[str], presets: Path | None = None) -> RunConfig:
     """Composes the presets with Hydra overrides, as the command line does, and validates the result.
 
+    Args:
+        overrides: As typed.
+        presets: A folder of further presets, laid out like `conf/`.
+
     Raises:
-        ConfigError: An override that Hydra refuses, or a value that does not fit the schema.
+        ConfigError: An override that Hydra refuses, a value that does not fit the schema, or no such folder.
     """
-    return validate_config(_compose(overrides))
+    return validate_config(_compose(overrides, presets))
 
 
 def compose_section(overrides: Sequence[str], *keys: str) -> dict[str, Any]:
@@ -70,13 +75,27 @@ def validate_section(composed: DictConfig, *keys: str) -> dict[str, Any]:
         raise _misfit(error) from error
 
 
-def _compose(overrides: Sequence[str]) -> DictConfig:
+def check_presets_are_there(presets: Path) -> None:
+    """Refuses a folder of presets that is not there.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    if not presets.is_dir():
+        raise ConfigError("presets not found", expected="a folder", got=f"no folder at {presets}", where="--config-dir")
+
+
+def _compose(overrides: Sequence[str], presets: Path | None = None) -> DictConfig:
     from hydra import compose, initialize_config_dir
     from hydra.errors import HydraException
 
+    further = []
+    if presets is not None:
+        check_presets_are_there(presets)
+        further = overrides_from({"hydra.searchpath": [f"file://{presets.resolve()}"]})
     try:
         with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="evalharness"):
-            return compose("config", overrides=quote_plain(overrides))
+            return compose("config", overrides=[*further, *quote_plain(overrides)])
     except (HydraException, OmegaConfBaseException) as error:
         raise composition_error(error) from error
 
