@@ -228,7 +228,8 @@ def _entries_as_written(text: str) -> str:
         return text if brackets in ("[]", "{}") or "," in text or FUNCTION.fullmatch(text) else _as_written(text)
     entries = (entry.strip() for entry in inside.split(","))
     if brackets == "[]":
-        return f"[{','.join(map(_as_written, entries))}]"
+        # A list of names has no use for null: it is one of them.
+        return f"[{','.join(quoted(entry) if entry.lower() == 'null' else _as_written(entry) for entry in entries)}]"
     pairs = (entry.partition(":") for entry in entries)
     return f"{{{', '.join(f'{name}: {_as_written(value.strip())}' for name, _, value in pairs)}}}"
 

@@ -51,6 +51,7 @@ def test_null_quotes_and_interpolations_keep_their_meaning(monkeypatch):
 
 def test_names_in_a_list_are_what_is_written():
     assert composed("model.classes=[True,no,2024_10,花 1]").model.classes == ("True", "no", "2024_10", "花 1")
+    assert composed("model.classes=[null,None,NULL,nan]").model.classes == ("null", "None", "NULL", "nan")
     assert composed("dataset.exclude=[]").dataset.exclude == ()
     assert composed("model.classes=['a,b','[c]']").model.classes == ("a,b", "[c]")
     assert composed("dataset.exclude=[a b,it's,x (1)]").dataset.exclude == ("a b", "it's", "x (1)")
