@@ -10,6 +10,8 @@ from scipy.stats import rankdata
 
 from evalharness.records import FloatArray, IntArray, UInt8Array
 
+Window = tuple[slice, slice]
+"""Rows and columns of an image that its photo spans; the rest is padding."""
 BASELINES = ("mean", "blur")
 BLUR_SIGMA = 0.1
 
@@ -46,6 +48,34 @@ def baseline_image(image: UInt8Array, baseline: str) -> UInt8Array:
     sigma = BLUR_SIGMA * min(image.shape[:2])
     blurred: FloatArray = gaussian_filter(image.astype(np.float32), (sigma, sigma, 0), mode="nearest")
     return np.rint(blurred).astype(np.uint8)
+
+
+def fill_photo(image: UInt8Array, window: Window, baseline: str) -> UInt8Array:
+    """The image with all of its photo replaced by a baseline of the photo alone; padding stays.
+
+    Args:
+        image: RGB (height, width, 3).
+        window: Of the photo.
+        baseline: Of `BASELINES`.
+    """
+    filled = image.copy()
+    filled[window] = baseline_image(image[window], baseline)
+    return filled
+
+
+def patches_of_photo(window: Window, image_size: tuple[int, int], grid_size: tuple[int, int]) -> IntArray:
+    """Indices, row by row, of the patches that hold some of the photo, if only a pixel.
+
+    Args:
+        window: Of the photo.
+        image_size: (height, width), a whole number of patches along each side.
+        grid_size: Patch rows and columns.
+    """
+    rows, columns = grid_size
+    pixels = np.zeros(image_size, bool)
+    pixels[window] = True
+    by_patch = pixels.reshape(rows, image_size[0] // rows, columns, image_size[1] // columns)
+    return np.flatnonzero(by_patch.any(axis=(1, 3)))
 
 
 def replace_patches(image: UInt8Array, other: UInt8Array, patches: IntArray, grid_size: tuple[int, int]) -> UInt8Array:
@@ -109,10 +139,10 @@ def perturbed_copies(
 
     Args:
         image: RGB (height, width, 3).
-        order: Ranked patches.
+        order: Ranked patches; those that are only padding left out.
         grid_size: Patch rows and columns.
         num_steps: S, steps of the curves and groups of SaCo.
-        fillings: The image under each of `BASELINES`.
+        fillings: The image under each of `BASELINES`, with its own padding.
 
     Returns:
         For each baseline: S deletions (1/S … 1 of the patches taken away), then S - 1 insertions (1/S … (S-1)/S of the

@@ -10,10 +10,12 @@ from scipy.special import softmax
 from evalharness.attention.baselines import seed_of
 from evalharness.attention.faithfulness_measures import (
     BASELINES,
+    Window,
     area_under_curve,
-    baseline_image,
     curves_of,
+    fill_photo,
     group_patches,
+    patches_of_photo,
     perturbed_copies,
     rank_correlation,
     rank_patches,
@@ -49,6 +51,8 @@ class Subset:
     images: UInt8Array
     """(n, height, width, 3)."""
     row_ids: Sequence[str]
+    windows: Sequence[Window]
+    """Where the photo of each image is; padding is neither ranked nor changed."""
 
 
 def measure_faithfulness(
@@ -93,10 +97,9 @@ def measure_faithfulness(
                 forward, batch, verdicts, maps, num_random_heads=num_random_heads, randomised_head=randomised_head
             )
             for index, (row_id, image) in enumerate(zip(batch.row_ids, batch.images, strict=True)):
-                fillings = [baseline_image(image, baseline) for baseline in BASELINES]
                 densities = {map_id: maps[map_id][index] for map_id in map_ids}
                 rows = _perturb(
-                    forward, image, fillings, densities, row_id=row_id,
+                    forward, image, batch.windows[index], densities, row_id=row_id,
                     num_steps=num_steps, verdict=verdicts[index], probs=probs[index],
                 )  # fmt: skip
                 for map_id, (measures, curves) in rows.items():
@@ -123,9 +126,11 @@ def _similarities(
         with randomised_head(seed):
             under_heads.append(forward(batch.images, verdicts, batch.row_ids).densities)
 
+    ranked = [_ranked(forward, window) for window in batch.windows]
+
     def correlations(others: dict[str, FloatArray], map_id: str) -> FloatArray:
-        pairs = zip(maps[map_id], others[map_id], strict=True)
-        return np.array([rank_correlation(first, second) for first, second in pairs])
+        pairs = zip(maps[map_id], others[map_id], ranked, strict=True)
+        return np.array([rank_correlation(first.ravel()[kept], second.ravel()[kept]) for first, second, kept in pairs])
 
     return {
         "head_similarity": {
@@ -138,10 +143,15 @@ def _similarities(
     }  # fmt: skip
 
 
+def _ranked(forward: ForwardPass, window: Window) -> IntArray:
+    """The patches of an image that count."""
+    return patches_of_photo(window, forward.model.image_size, forward.model.grid_size)
+
+
 def _perturb(
     forward: ForwardPass,
     image: UInt8Array,
-    fillings: Sequence[UInt8Array],
+    window: Window,
     densities: dict[str, FloatArray],
     *,
     row_id: str,
@@ -152,7 +162,9 @@ def _perturb(
     """Measures and curves of one image, by map id."""
     grid_size = forward.model.grid_size
     seed = (seed_of(row_id), TIES)
-    orders = {map_id: rank_patches(density.ravel(), seed) for map_id, density in densities.items()}
+    ranked = _ranked(forward, window)
+    orders = {map_id: ranked[rank_patches(density.ravel()[ranked], seed)] for map_id, density in densities.items()}
+    fillings = [fill_photo(image, window, baseline) for baseline in BASELINES]
     found = {}
     for map_id, order in orders.items():
         if not np.isfinite(densities[map_id]).all():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 from scipy.stats import spearmanr
 
 from evalharness.attention.faithfulness_measures import (
@@ -9,7 +10,9 @@ from evalharness.attention.faithfulness_measures import (
     area_under_curve,
     baseline_image,
     curves_of,
+    fill_photo,
     group_patches,
+    patches_of_photo,
     perturbed_copies,
     rank_correlation,
     rank_patches,
@@ -175,3 +178,40 @@ def test_curves_of_a_score_that_adds_up_are_the_sums_of_what_is_left():
         np.testing.assert_array_equal(curves[f"insertion_{baseline}"], shown)
     drops = values.sum() - scores[-6:]
     assert drops.tolist() == [60, 50, 40, 30, 20, 10]
+
+
+# Of an input of 8 x 12 pixels: the photo touches four of its six patches and fills none.
+PHOTO = (slice(3, 6), slice(4, 12))
+
+
+def test_patches_with_a_pixel_of_the_photo_count():
+    assert patches_of_photo(PHOTO, (8, 12), GRID).tolist() == [1, 2, 4, 5]
+    assert patches_of_photo((slice(4, 5), slice(0, 1)), (8, 12), GRID).tolist() == [3]
+    assert patches_of_photo((slice(0, 8), slice(0, 12)), (8, 12), GRID).tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_the_mean_is_that_of_the_photo_and_padding_stays():
+    """Half of the photo 40, half 200: 120; with the black padding it would be 30."""
+    image = np.zeros((8, 12, 3), np.uint8)
+    image[3:6, 4:8], image[3:6, 8:] = 40, 200
+    filled = fill_photo(image, PHOTO, "mean")
+    assert (filled[PHOTO] == 120).all()
+    assert filled.sum() == 120 * 3 * 8 * 3
+    assert baseline_image(image, "mean")[0, 0, 0] == 30
+
+
+def test_the_blur_takes_nothing_from_the_padding():
+    image = np.zeros((8, 12, 3), np.uint8)
+    image[PHOTO] = 90
+    np.testing.assert_array_equal(fill_photo(image, PHOTO, "blur"), image)
+    # Sigma is a tenth of the photo's shorter side, and its own edge is continued.
+    image[PHOTO] = np.random.default_rng(1).integers(0, 256, (3, 8, 3))
+    expected = gaussian_filter(image[PHOTO].astype(np.float32), (0.3, 0.3, 0), mode="nearest")
+    np.testing.assert_array_equal(fill_photo(image, PHOTO, "blur")[PHOTO], np.rint(expected))
+
+
+@pytest.mark.parametrize("baseline", BASELINES)
+def test_without_padding_the_filling_is_the_baseline(baseline):
+    image = np.random.default_rng(2).integers(0, 256, (8, 12, 3), np.uint8)
+    whole = fill_photo(image, (slice(0, 8), slice(0, 12)), baseline)
+    np.testing.assert_array_equal(whole, baseline_image(image, baseline))

@@ -36,6 +36,7 @@ METHODS = [
 MAP_IDS = ["grad_attention.true", "grad_cam.true", "occlusion", "rollout", "random", "center"]
 NUM_STEPS, NUM_HEADS, NUM_IMAGES = 4, 2, 3
 ROW_IDS = ["a", "b", "c"]
+WHOLE = (slice(0, 48), slice(0, 32))
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +54,9 @@ def forward(model):
     return make_forward(model, METHODS)
 
 
-def measure(model, forward, images, sizes=(2, 1)):
+def measure(model, forward, images, sizes=(2, 1), window=WHOLE):
     parts = np.split(np.arange(NUM_IMAGES), np.cumsum(sizes)[:-1])
-    batches = [Subset(images[part], [ROW_IDS[index] for index in part]) for part in parts]
+    batches = [Subset(images[part], [ROW_IDS[index] for index in part], [window] * len(part)) for part in parts]
     rows = measure_faithfulness(
         forward,
         batches,
@@ -260,3 +261,27 @@ def test_a_map_that_is_not_there_is_measured_as_nothing(model, forward, images, 
         row = measure(model, forward, images)["a", "grad_cam.true"]
     assert all(np.isnan(value) for value in row.measures.values())
     assert all(curve.shape == (NUM_STEPS + 1,) and np.isnan(curve).all() for curve in row.curves.values())
+
+
+def test_padding_is_neither_ranked_nor_changed(model, forward, images, keras_probs):
+    """The photo is the middle two columns of patches and a pixel of the third row: by hand, patches 1 2 5 6 9 10."""
+    window, ranked = (slice(0, 17), slice(8, 24)), np.array([1, 2, 5, 6, 9, 10])
+    padded = np.zeros_like(images)
+    padded[:, *window] = images[:, *window]
+    with not_compiled():
+        rows = measure(model, forward, padded, window=window)
+        verdicts = keras_probs(padded).argmax(axis=1)
+        maps = forward(padded, verdicts, ROW_IDS).densities["grad_attention.true"]
+        mirrored = forward(np.ascontiguousarray(padded[:, :, ::-1]), verdicts, ROW_IDS).densities["grad_attention.true"]
+    for index, row_id in enumerate(ROW_IDS):
+        image, row, density = padded[index], rows[row_id, "grad_attention.true"], maps[index].ravel()[ranked]
+        mean = np.zeros_like(image)
+        mean[window] = np.rint(image[window].reshape(-1, 3).mean(axis=0))
+        order = ranked[np.argsort(-density)]
+        steps = [0, 2, 4, 5, 6]
+        deleted = keras_probs([without(image, mean, order[:step]) for step in steps])[:, verdicts[index]]
+        inserted = keras_probs([without(image, mean, order[step:]) for step in steps])[:, verdicts[index]]
+        np.testing.assert_allclose(row.curves["deletion_mean"], deleted, atol=1e-5)
+        np.testing.assert_allclose(row.curves["insertion_mean"], inserted, atol=1e-5)
+        flip = spearmanr(density, np.fliplr(mirrored[index]).ravel()[ranked])[0]
+        assert row.measures["flip_stability"] == pytest.approx(flip, abs=1e-6)

@@ -12,6 +12,8 @@ from rich.text import Text
 from evalharness import model as models
 from evalharness.attention import METHODS
 from evalharness.attention.faithfulness_verdict import MEASURES, RIVALS, judge_maps
+from evalharness.audit import Placement, find_photo
+from evalharness.audit.geometry import bounding_box
 from evalharness.config import GateConfig, RunConfig
 from evalharness.console import note
 from evalharness.errors import ConfigError
@@ -23,7 +25,7 @@ from evalharness.inference.faithfulness import FIXED_TARGET
 from evalharness.records import MapSpec
 
 IMAGES_AT_ONCE = 8
-VERSION = 2
+VERSION = 3
 """Of the stored table's numbers."""
 
 
@@ -111,11 +113,16 @@ def _measured_specs(specs: Sequence[MapSpec]) -> list[MapSpec]:
     return [MapSpec(spec.map_id, spec.method, FIXED_TARGET, spec.options, spec.version) for spec in chosen]
 
 
+def _window(placement: Placement) -> tuple[slice, slice]:
+    top, bottom, left, right = bounding_box(find_photo(placement))
+    return slice(top, bottom), slice(left, right)
+
+
 def _measure(rows: EvaluatedRows, specs: Sequence[MapSpec]) -> pd.DataFrame:
     session, config = rows.session, rows.session.inputs.config.faithfulness
     row_ids = rows.choose(config.num_images)
     batches = [
-        Subset(session.photos.load_inputs(part), part)
+        Subset(session.photos.load_inputs(part), part, [_window(session.photos.placement(row_id)) for row_id in part])
         for part in (row_ids[start : start + IMAGES_AT_ONCE] for start in range(0, len(row_ids), IMAGES_AT_ONCE))
     ]
     measured = measure_faithfulness(
