@@ -60,9 +60,10 @@ def double_output() -> BatchOutput:
     """What the package itself makes of `IMAGES`: every class-specific map that one backward pass gives."""
     traced = traced_double_vit()
     loaded = VisionTransformer(
-        trace=traced.trace, readout=traced.readout, predict_probs=traced.predict_probs, classes=CLASSES,
-        preprocessing="vit", image_size=IMAGE_SIZE, patch_size=PATCH_SIZE, num_layers=3, num_heads=NUM_HEADS,
-        hidden_size=8, weights=WeightsSource("", Path(), "", "h5"), backbone_sha256="", architecture={}, device="CPU",
+        trace=traced.trace, readout=traced.readout, freeze=traced.freeze, predict_probs=traced.predict_probs,
+        classes=CLASSES, preprocessing="vit", image_size=IMAGE_SIZE, patch_size=PATCH_SIZE, num_layers=3,
+        num_heads=NUM_HEADS, hidden_size=8, weights=WeightsSource("", Path(), "", "h5"), backbone_sha256="",
+        architecture={}, device="CPU",
     )  # fmt: skip
     methods = [
         {"method": method, "target": target}
