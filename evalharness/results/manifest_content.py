@@ -141,7 +141,7 @@ def completeness_warnings(errors: Mapping[str, FloatArray]) -> list[str]:
     counts = {map_id: int((~(values <= MAX_COMPLETENESS_ERROR)).sum()) for map_id, values in errors.items()}
     return [
         f"map {map_id} does not add up in {count} of {len(errors[map_id])} images: its values and the constant "
-        f"miss the score by more than {MAX_COMPLETENESS_ERROR:.0%}; do not rely on it there (model.precision=float32 adds up)"
+        f"miss the score by more than {MAX_COMPLETENESS_ERROR:.0%}; do not rely on it there"
         for map_id, count in counts.items()
         if count
     ]

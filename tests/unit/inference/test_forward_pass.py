@@ -28,6 +28,7 @@ METHOD_ENTRIES = [
     {"method": "occlusion", "name": "patches", "target": "contrast", "options": {"group_size": 1}},
 ]
 CLASS_SPECIFIC = [
+    "libra.roses",
     "grad_attention.roses",
     "legrad.roses",
     "grad_cam.roses",
@@ -102,7 +103,7 @@ def test_every_map_is_there_non_negative_finite_and_of_mean_one(forward, output)
 
 
 def test_signed_values_are_kept_and_their_positive_part_is_the_map(output):
-    assert sorted(output.signed) == ["occlusion.roses", "patches"]
+    assert sorted(output.signed) == ["libra.roses", "occlusion.roses", "patches"]
     for map_id, signed in output.signed.items():
         assert signed.shape == (NUM_IMAGES, *GRID)
         assert (signed < 0).any()
@@ -225,10 +226,10 @@ def test_a_frozen_model_has_the_same_maps(model, images, labels, output):
     try:
         assert not model.keras_model.trainable_variables
         with not_compiled():
-            frozen = run(make_forward(model, METHOD_ENTRIES[:3]), images, labels)
+            frozen = run(make_forward(model, METHOD_ENTRIES[:4]), images, labels)
     finally:
         model.keras_model.trainable = True
-    expected = rows_of(output, slice(None), ["grad_attention.roses", "legrad.roses", "grad_cam.roses"])
+    expected = rows_of(output, slice(None), ["libra.roses", "grad_attention.roses", "legrad.roses", "grad_cam.roses"])
     assert_same_maps(frozen, expected, tolerance=3e-5)
 
 
