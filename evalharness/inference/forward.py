@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -28,15 +30,19 @@ else:
 MAX_COPIES = 32
 
 
-class Traced(NamedTuple):
-    """What leaves the graph for one batch."""
+GRADIENT_BYTES = 1e9
+"""Of activations that wait for a backward pass: more images than fit into it are run a few at a time."""
 
-    logits: tf.Tensor
-    features: tf.Tensor
-    patch_norms: tf.Tensor
-    relevance: Mapping[str, tf.Tensor]
-    completeness_errors: Mapping[str, tf.Tensor]
-    weights: Mapping[str, tf.Tensor]
+
+class Traced(NamedTuple):
+    """What leaves the graph for one batch: tensors inside it, arrays outside."""
+
+    logits: Any
+    features: Any
+    patch_norms: Any
+    relevance: Mapping[str, Any]
+    completeness_errors: Mapping[str, Any]
+    weights: Mapping[str, Any]
     """By target, (B, C): the target score is their product with the logits."""
 
 
@@ -72,7 +78,7 @@ class ForwardPass:
             labels: (B,) indices of the true classes; they only choose the class that a map explains.
             row_ids: B keys, which seed the noise of the baseline.
         """
-        traced = Traced(*self._compiled(tf.constant(images), tf.constant(labels, tf.int32)))
+        traced = self._run(images, labels)
         grid_size = self.model.grid_size
         densities, sums, signed = {}, {}, {}
         for spec in self._specs:
@@ -80,19 +86,20 @@ class ForwardPass:
             if method.needs == "nothing":
                 relevance = method.relevance(row_ids, grid_size)
             elif method.needs == "perturbation":
-                differences = self._perturb(spec, images, traced.weights[spec.target].numpy())
+                differences = self._perturb(spec, images, traced.weights[spec.target])
                 signed[spec.map_id] = differences.reshape(-1, *grid_size)
                 relevance = np.maximum(differences, 0)
             else:
-                relevance = traced.relevance[spec.map_id].numpy()
+                relevance = traced.relevance[spec.map_id]
                 if method.is_signed:
                     signed[spec.map_id] = relevance.reshape(-1, *grid_size)
                     relevance = np.maximum(relevance, 0)
             density, sums[spec.map_id] = to_density(relevance)
             densities[spec.map_id] = density.reshape(-1, *grid_size)
-        norms = traced.patch_norms.numpy().reshape(-1, *grid_size)
-        errors = {map_id: values.numpy() for map_id, values in traced.completeness_errors.items()}
-        return BatchOutput(traced.logits.numpy(), traced.features.numpy(), norms, densities, sums, signed, errors)
+        norms = traced.patch_norms.reshape(-1, *grid_size)
+        return BatchOutput(
+            traced.logits, traced.features, norms, densities, sums, signed, dict(traced.completeness_errors)
+        )
 
     def logits(self, images: UInt8Array) -> FloatArray:
         """Logits alone, (n, C), of any number of images (n, height, width, 3), a few at a time."""
@@ -112,6 +119,33 @@ class ForwardPass:
             int(str(spec.options["group_size"])) for spec in self._specs if METHODS[spec.method].needs == "perturbation"
         ]
         return 1 + sum(1 + -(-rows // size) * -(-columns // size) for size in groups)
+
+    def _run(self, images: UInt8Array, labels: IntArray) -> Traced:
+        size = self._images_at_once()
+        parts = [
+            self._compiled(
+                tf.constant(images[start : start + size]), tf.constant(labels[start : start + size], tf.int32)
+            )
+            for start in range(0, len(images), size)
+        ]
+        return Traced(
+            *tf.nest.map_structure(lambda *chunks: np.concatenate([chunk.numpy() for chunk in chunks]), *parts)
+        )
+
+    def _images_at_once(self) -> int:
+        """As many as a backward pass has room for; any number where there is none."""
+        model = self.model
+        if self._targets("gradients", "block_gradients"):
+            # Gradients of every block's attention and of its softmax wait beside it.
+            copies = 2
+        elif self._targets("frozen_gradients"):
+            copies = 1
+        else:
+            return sys.maxsize
+        num_tokens = math.prod(model.grid_size) + 1
+        # Attention of every head; queries, keys, values and an MLP of four times the hidden size.
+        floats = model.num_layers * num_tokens * (model.num_heads * num_tokens + 7 * model.hidden_size)
+        return max(1, int(GRADIENT_BYTES / (4 * copies * floats)))
 
     def _perturb(self, spec: MapSpec, images: UInt8Array, weights: FloatArray) -> FloatArray:
         method, grid_size = METHODS[spec.method], self.model.grid_size

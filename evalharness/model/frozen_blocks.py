@@ -118,8 +118,13 @@ def _pull_back_attention(attention: tf.keras.layers.Layer, weights: tf.Tensor, a
 
 
 def _pull_back_dense(layer: tf.keras.layers.Layer, at_output: tf.Tensor) -> PulledBack:
-    gradient = tf.tensordot(at_output, tf.cast(layer.kernel, at_output.dtype), [[-1], [1]])
-    return PulledBack(gradient, _total(at_output * tf.cast(layer.bias, at_output.dtype)))
+    shape = tf.shape(at_output)
+    rows = tf.reshape(at_output, (-1, shape[-1]))
+    gradient = tf.matmul(rows, tf.cast(layer.kernel, at_output.dtype), transpose_b=True)
+    return PulledBack(
+        tf.reshape(gradient, (*tf.unstack(shape[:-1]), layer.kernel.shape[0])),
+        _total(at_output * tf.cast(layer.bias, at_output.dtype)),
+    )
 
 
 def _total(values: tf.Tensor) -> tf.Tensor:
