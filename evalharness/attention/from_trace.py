@@ -88,7 +88,7 @@ def last_attention(trace: Trace, *, layer: int = -1, head: int | None = None) ->
     return rows[:, 0, trace.num_prefix_tokens :]
 
 
-def legrad(trace: Trace, gradients: Gradients, *, readout: str = "cls", start_layer: int = 0) -> tf.Tensor:
+def legrad(trace: Trace, gradients: Gradients, *, readout: str = "mean", start_layer: int = 0) -> tf.Tensor:
     """LeGrad: E_l = mean over heads and queries of ReLU(ds_l/dA_l); the map is the sum of E_l over blocks.
 
     s_l is the target logit of the head on the final norm of block l's output, its input held constant.

@@ -88,7 +88,9 @@ def overlay(
         return mark_no_map(photo)
     weight: FloatArray = alpha * _is_seen(_size(photo), extent)
     grey = np.minimum(255 * LIFT + GAIN * (photo.astype(np.float32) @ _LUMA)[..., None], 255)
-    return _rounded(grey * (1 - weight + weight * _palette()[_rounded(255 * scale_position(pixels, density_max))] / 255))
+    return _rounded(
+        grey * (1 - weight + weight * _palette()[_rounded(255 * scale_position(pixels, density_max))] / 255)
+    )
 
 
 def darken(photo: UInt8Array, density: FloatArray, *, density_max: float, extent: Extent = WHOLE) -> UInt8Array:

@@ -71,7 +71,7 @@ def double_output() -> BatchOutput:
         for target in ("daisy", "roses", "contrast")
     ]
     variants = [
-        {"method": "legrad", "name": "pooled", "target": "roses", "options": {"readout": "mean"}},
+        {"method": "legrad", "name": "at_cls", "target": "roses", "options": {"readout": "cls"}},
         {"method": "grad_attention", "name": "late", "target": "roses", "options": {"start_layer": 1}},
     ]
     forward = ForwardPass(loaded, map_specs(AttentionConfig(methods=[*methods, *variants]), CLASSES))

@@ -58,7 +58,7 @@ def test_specs_carry_options_version_and_sign():
     assert {name: spec.options for name, spec in found.items()} == {
         "libra": {"start_layer": 0},
         "grad_attention": {"start_layer": 0},
-        "legrad": {"readout": "cls", "start_layer": 0},
+        "legrad": {"readout": "mean", "start_layer": 0},
         "grad_cam": {},
         "rollout": {"start_layer": 0},
         "last_attention": {"layer": -1, "head": None},

@@ -22,7 +22,7 @@ from evalharness.attention import METHODS
 # One class for all images, so that the class does not follow the verdict.
 METHOD_ENTRIES = [
     *({"method": method, "target": "roses"} for method in METHODS),
-    {"method": "legrad", "name": "pooled", "target": "roses", "options": {"readout": "mean"}},
+    {"method": "legrad", "name": "at_cls", "target": "roses", "options": {"readout": "cls"}},
     {"method": "grad_attention", "name": "late", "target": "true", "options": {"start_layer": 1}},
     {"method": "last_attention", "name": "head", "options": {"layer": 1, "head": 2}},
     {"method": "occlusion", "name": "patches", "target": "contrast", "options": {"group_size": 1}},
@@ -33,7 +33,7 @@ CLASS_SPECIFIC = [
     "legrad.roses",
     "grad_cam.roses",
     "occlusion.roses",
-    "pooled",
+    "at_cls",
     "late",
     "patches",
 ]
@@ -245,7 +245,7 @@ def test_a_map_is_the_right_way_round(model, forward, corner):
         maps = run(forward, image, np.array([1]))
     expected = np.zeros(GRID, bool)
     expected[corner] = True
-    for map_id in ("grad_attention.roses", "legrad.roses", "rollout", "last_attention", "pooled", "late", "head"):
+    for map_id in ("grad_attention.roses", "legrad.roses", "rollout", "last_attention", "at_cls", "late", "head"):
         _assert_odd_one_out(maps.densities[map_id][0], expected, map_id)
     _assert_odd_one_out(maps.signed["patches"][0], expected, "patches")
     _assert_odd_one_out(maps.patch_norms[0], expected, "norms")
