@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from evalharness.config import DatasetConfig
-from evalharness.dataset.table import Table, foreign_delimiter
+from evalharness.dataset.table import Table, foreign_delimiter, list_columns
 from evalharness.errors import ConfigError, DatasetError
 
 LabelMatch = Literal["exact", "substring"]
@@ -129,7 +129,7 @@ def _check_columns(table: Table, layout: Layout) -> None:
     raise DatasetError(
         "columns of the dataset CSV",
         expected=", ".join(dict.fromkeys(wanted.values())),
-        got=", ".join(table.columns),
+        got=list_columns(table.columns),
         where=f"{table.csv}; missing: {'; '.join(missing)}",
         fix=f"The cells seem to be separated by {delimiter}: save the file with commas"
         if delimiter
