@@ -14,6 +14,8 @@ from evalharness.errors import DatasetError
 
 COLUMNS = ("path", "category", "x", "y", "width", "height")
 SIZE_COLUMNS = ("image_width", "image_height")
+MAX_HEADER = 1000
+"""Characters of a header in a message."""
 FIX = "Correct these lines: x, y, width and height are numbers, in pixels of the file as stored."
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
 _MAYBE_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}")
@@ -111,7 +113,7 @@ def _check_header(header: Sequence[str], path: Path) -> None:
         raise DatasetError(
             "the annotations cannot be read",
             expected=f"the columns {','.join(COLUMNS)}",
-            got=f"{','.join(header) or 'an empty file'} (without {', '.join(missing)})",
+            got=f"{_shorten(','.join(header)) or 'an empty file'} (without {', '.join(missing)})",
             where=path,
             fix="The header is a single cell: separate the cells by commas" if len(header) == 1 else None,
         )
@@ -124,6 +126,10 @@ def _check_header(header: Sequence[str], path: Path) -> None:
             where=path,
             fix="Rename the one that is not meant",
         )
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= MAX_HEADER else f"{text[:MAX_HEADER]}..."
 
 
 def _name_cells(header: Sequence[str], row: Sequence[str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -68,15 +69,26 @@ def take_apart(image: Image.Image) -> ClassMap:
     Raises:
         ValueError: More different values than a mask of categories has.
     """
-    values = np.asarray(image)
+    values = pixel_values(image)
     size = (values.shape[0], values.shape[1])
-    if values.ndim == 3:
-        values = (values.astype(np.int64) * (1 << 16, 1 << 8, 1)).sum(axis=2)
-    found = np.unique(values)
+    # A sorted copy of all pixels at once would be as large as the mask.
+    found = np.unique(np.concatenate([np.unique(row) for row in values]))
     if len(found) > MAX_VALUES:
         raise ValueError(f"it has {len(found):,} different values, more than a mask of categories ({MAX_VALUES})")
     name = _value_namer(image)
     return ClassMap(size, {name(int(value)): encode_mask(values == value) for value in found})
+
+
+def pixel_values(image: Image.Image) -> npt.NDArray[Any]:
+    """One number a pixel, (height, width): that of the image, or red, green and blue as three bytes."""
+    values = np.asarray(image)
+    if values.ndim < 3:
+        return values
+    packed = values[..., 0].astype(np.uint32)
+    for channel in (1, 2):
+        packed <<= 8
+        packed |= values[..., channel]
+    return packed
 
 
 def _value_namer(image: Image.Image) -> Callable[[int], Value]:

@@ -2,7 +2,7 @@
 
 import json
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,8 +91,8 @@ def _refuse_repeated_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Python would keep the last of two lists `images`, and never say so."""
     content = dict(pairs)
     if len(content) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"an object with the key {show(next(key for key in keys if keys.count(key) > 1))} twice")
+        counts = Counter(key for key, _ in pairs)
+        raise ValueError(f"an object with the key {show(next(key for key in counts if counts[key] > 1))} twice")
     return content
 
 

@@ -4,10 +4,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import TypeVar
 
-import numpy as np
 from PIL import Image
 
-from evalharness.annotations.class_maps import AmbiguousError, ClassMap, Naming, name_values, take_apart
+from evalharness.annotations.class_maps import AmbiguousError, ClassMap, Naming, name_values, pixel_values, take_apart
 from evalharness.annotations.mask_labels import LABEL_FILES, Labels, find_label_file, is_label_file, read_labels
 from evalharness.annotations.parsed import Parsed, ParsedImage, Tally, faults_error, list_some
 from evalharness.annotations.shapes import RunLengths, Shape, Size, encode_mask
@@ -131,21 +130,20 @@ def _join(maps: Mapping[PurePath, ClassMap], naming: Naming) -> Parsed:
 
 def _read_folders(path: Path, masks: Sequence[PurePath], tally: Tally) -> Parsed:
     images = []
-    for relative, (size, runs, num_values) in _open_all(path, masks, _read_inside, in_folders=True).items():
-        if num_values > 1:
+    for relative, (size, runs, is_varied) in _open_all(path, masks, _read_inside, in_folders=True).items():
+        if is_varied:
             tally.add("mask", "with more than one value inside, which all count alike", str(relative))
         category, name = relative.parts[0], "/".join(PurePath(*relative.parts[1:]).with_suffix("").parts)
         images.append(ParsedImage(name, str(relative), ((category, runs),), size, is_stem=True))
     return Parsed(tuple(images))
 
 
-def _read_inside(image: Image.Image) -> tuple[Size, RunLengths, int]:
-    """Size, what is inside, and the number of different values there."""
-    values = np.asarray(image)
-    if values.ndim == 3:
-        values = (values.astype(np.int64) * (1 << 16, 1 << 8, 1)).sum(axis=2)
+def _read_inside(image: Image.Image) -> tuple[Size, RunLengths, bool]:
+    """Size, what is inside, and whether there are different values there."""
+    values = pixel_values(image)
     mask = values != 0
-    return (mask.shape[0], mask.shape[1]), encode_mask(mask), len(np.unique(values[mask]))
+    is_varied = bool((mask & (values != values.max())).any())
+    return (mask.shape[0], mask.shape[1]), encode_mask(mask), is_varied
 
 
 def _open_all(

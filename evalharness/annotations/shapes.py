@@ -12,6 +12,10 @@ MIN_RING_NUMBERS = 6
 BITS_PER_CHARACTER = 5
 MAX_COUNT = (1 << 32) - 1
 """pycocotools keeps run lengths in 32 bits."""
+MAX_BITS = 60
+"""Of a number in COCO's compressed form: differences of run lengths, with room for the sign."""
+MAX_OUTLINE = 2_000_000
+"""Pixels along a polygon; pycocotools takes about 100 bytes for each."""
 
 
 class ShapeError(Exception):
@@ -158,6 +162,9 @@ def _encode_polygons(polygons: Polygons, size: Size) -> RunLengths:
         # Further out is a mistake, and pycocotools allocates by the length of the outline.
         if (points < (-width, -height)).any() or (points > (2 * width, 2 * height)).any():
             raise ShapeError(f"a polygon of it lies far outside the image ({_name(size)})")
+        length = np.abs(points - np.roll(points, 1, axis=0)).max(axis=1, initial=0).sum()
+        if length > MAX_OUTLINE:
+            raise ShapeError(f"a polygon of it is {length:,.0f} pixels long, more than {MAX_OUTLINE:,}")
         # Two points have no inside; pycocotools would take their four numbers for a box.
         if len(ring) >= MIN_RING_NUMBERS:
             rings.append(points.ravel().tolist())
@@ -185,6 +192,8 @@ def _read_compressed(text: str) -> list[int]:
             raise ShapeError(f"its run lengths hold the character {character!r}")
         value |= (code & 31) << shift
         shift += BITS_PER_CHARACTER
+        if shift > MAX_BITS:
+            raise ShapeError("one of its run lengths has too many digits")
         if not code & 32:
             values.append(value - (1 << shift) if code & 16 else value)
             value, shift = 0, 0

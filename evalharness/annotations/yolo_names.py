@@ -1,6 +1,7 @@
 """What lies beside YOLO labels: the names of the classes, the shape of key points, and which files list images."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
@@ -98,8 +99,8 @@ class _AsText(yaml.BaseLoader):
     """Keeps every name as it is written, `yes` and `0` included, and refuses keys that stand twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        repeated = next((key for key in keys if keys.count(key) > 1), None)
+        counts = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+        repeated = next((key for key in counts if counts[key] > 1), None)
         if repeated is not None:
             raise yaml.YAMLError(f"the key {show(repeated)} stands there more than once{node.start_mark}")
         return dict(super().construct_mapping(node, deep))

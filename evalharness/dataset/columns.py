@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from evalharness.config import DatasetConfig
-from evalharness.dataset.table import Table, read_table
+from evalharness.dataset.table import Table, list_columns, read_table
 from evalharness.errors import ConfigError, DatasetError
 
 LabelMatch = Literal["exact", "substring"]
@@ -69,7 +69,7 @@ def resolve_layout(config: DatasetConfig, table: Table) -> Layout:
         raise DatasetError(
             "columns of the dataset CSV",
             expected=", ".join(dict.fromkeys(_wanted_columns(layout).values())),
-            got=", ".join(table.columns),
+            got=list_columns(table.columns),
             where=f"{table.csv}; missing: {'; '.join(missing)}",
             fix="Correct the header, or name its columns with dataset.path_columns and dataset.label_column",
         )

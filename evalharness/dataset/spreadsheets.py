@@ -42,11 +42,11 @@ def pass_over_empty(header: list[str], records: list[Record]) -> CleanedRecords:
     width = len(header)
     # A cell behind the last column is no cell if nothing is in it.
     rows = [(line, cells[: max(width, _last_text(cells))]) for line, cells in rows]
-    nameless = [
+    nameless = {
         index
         for index, name in enumerate(header)
         if not name and not any(cell.strip() for _, cells in rows for cell in cells[index : index + 1])
-    ]
+    }
     remarks = []
     if len(written) < len(records):
         remarks.append(_rows_remark("empty", {line for line, _ in records} - {line for line, _ in written}))
@@ -68,7 +68,7 @@ def _last_text(cells: list[str]) -> int:
     return max((index for index, cell in enumerate(cells, start=1) if cell.strip()), default=0)
 
 
-def _without(cells: list[str], indices: list[int]) -> list[str]:
+def _without(cells: list[str], indices: set[int]) -> list[str]:
     return [cell for index, cell in enumerate(cells) if index not in indices]
 
 

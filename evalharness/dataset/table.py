@@ -1,7 +1,8 @@
 """Reads the dataset CSV: every cell as the text that is written there."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from evalharness.dataset.spreadsheets import encoding_of, pass_over_empty
 from evalharness.errors import DatasetError
 
 MAX_LISTED_LINES = 20
+MAX_LISTED_COLUMNS = 20
+MAX_SHOWN = 200
+"""Characters of a column's name in a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,13 @@ def _tell_separator(text: str, has_columns: Callable[[list[str]], bool], path: P
     return found or (separating[0] if len(separating) == 1 else ",")
 
 
+def list_columns(names: Sequence[str]) -> str:
+    """The first of the columns, cut where a name is as long as a file, and how many more there are."""
+    shown = [name if len(name) <= MAX_SHOWN else f"{name[:MAX_SHOWN]}..." for name in names[:MAX_LISTED_COLUMNS]]
+    more = len(names) - MAX_LISTED_COLUMNS
+    return ", ".join(shown) + (f" and {more:,} more" if more > 0 else "")
+
+
 def _decode(content: bytes, encoding: str, path: Path) -> str:
     try:
         return content.decode(encoding)
@@ -133,12 +144,12 @@ def _read_content(path: Path) -> bytes:
 
 
 def _check_header(path: Path, columns: tuple[str, ...]) -> None:
-    repeated = sorted({name for name in columns if columns.count(name) > 1})
+    repeated = sorted(name for name, count in Counter(columns).items() if count > 1)
     if repeated:
         raise DatasetError(
             "the header of the dataset CSV",
             expected="distinct column names",
-            got=f"{', '.join(map(repr, repeated))} more than once",
+            got=f"{list_columns([repr(name) for name in repeated])} more than once",
             where=f"{path}, line 1",
             fix="Name the columns that have cells but no name, or empty them" if "" in repeated else None,
         )

@@ -42,6 +42,14 @@ _BLOCK = re.compile(r"encoderblock_(\d+)/(?:.*/)?([^/]+/[^/]+)$")
 _STEM = re.compile(r"(?:^|/)(embedding/(?:kernel|bias)|encoder_norm/(?:gamma|beta))$")
 _NUMBERED = re.compile(r"(.*?)(?:_(\d+))?$")
 NORM_ROLES, DENSE_ROLES = ("gamma", "beta"), ("kernel", "bias")
+BROKEN = (AttributeError, KeyError, OSError, RuntimeError, TypeError, ValueError)
+"""What h5py and names that are none make of a structure that is broken behind a header that is not."""
+BROKEN_ARCHIVE = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+"""RuntimeError: encrypted, or compressed in a way that is not known."""
+MAX_CONFIG = 1 << 26
+"""Bytes of a model's own config."""
+MAX_RATIO, MIN_UNPACKED = 100, 1 << 28
+"""Weights hardly shrink: a member of more bytes than the second that shrank by more than the first is no model."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +92,10 @@ def open_weights(source: WeightsSource) -> Iterator[StoredWeights]:
     """
     with _hdf5(source) as file:
         try:
-            stored = _read_numbered(file) if source.file_format in ("weights.h5", "keras") else _read_named(file)
-        except (KeyError, OSError, RuntimeError, ValueError) as error:
-            # What HDF5 makes of a structure that is broken behind a header that is not.
+            root = file["model_weights"] if source.file_format == "h5-model" else file
+            stored = _read_numbered(root) if source.file_format in ("weights.h5", "keras") else _read_named(root)
+            _check_arrays(stored)
+        except BROKEN as error:
             raise WeightsError(
                 "weights file cannot be read", expected="an undamaged HDF5 file", got=error, where=source.path,
                 fix="Copy or save the file again: it is damaged",
@@ -106,24 +115,36 @@ def _own_config(source: WeightsSource, file: h5py.Group) -> object:
             return json.loads(file.file.attrs["model_config"])
         if source.file_format == "keras":
             with zipfile.ZipFile(source.path) as archive:
-                return json.loads(archive.read("config.json"))
-    except (KeyError, ValueError, OSError, zipfile.BadZipFile, zlib.error):
+                if archive.getinfo("config.json").file_size <= MAX_CONFIG:
+                    return json.loads(archive.read("config.json"))
+    except (*BROKEN, *BROKEN_ARCHIVE):
         return None
     return None
 
 
+def _check_arrays(stored: StoredWeights) -> None:
+    arrays = dict(stored.backbone)
+    for layer in stored.head:
+        arrays |= {f"{layer.name}/{role}": array for role, array in layer.arrays.items()}
+    for name, array in arrays.items():
+        if not isinstance(array, h5py.Dataset):
+            raise TypeError(f"a group in the place of the array {name}")
+
+
 def _heads_in(config: object) -> Iterator[int]:
-    """The number of heads of every transformer block in a model's config."""
-    if isinstance(config, Mapping):
-        inner = config.get("config")
-        is_block = str(config.get("class_name")).endswith("TransformerBlock")
-        if is_block and isinstance(inner, Mapping) and isinstance(inner.get("num_heads"), int):
-            yield inner["num_heads"]
-        for value in config.values():
-            yield from _heads_in(value)
-    elif isinstance(config, list):
-        for value in config:
-            yield from _heads_in(value)
+    """The number of heads of every transformer block in a model's config, however deep that is."""
+    waiting = [config]
+    while waiting:
+        entry = waiting.pop()
+        if isinstance(entry, Mapping):
+            inner = entry.get("config")
+            name = entry.get("class_name")
+            is_block = isinstance(name, str) and name.endswith("TransformerBlock")
+            if is_block and isinstance(inner, Mapping) and isinstance(inner.get("num_heads"), int):
+                yield inner["num_heads"]
+            waiting += entry.values()
+        elif isinstance(entry, list):
+            waiting += entry
 
 
 @contextmanager
@@ -136,20 +157,26 @@ def _hdf5(source: WeightsSource) -> Iterator[h5py.Group]:
                 raise locked_error(source.path, error) from error
             raise
         with opened as file:
-            yield file["model_weights"] if source.file_format == "h5-model" else file
+            yield file
         return
     with tempfile.TemporaryFile() as unpacked:
         try:
             with zipfile.ZipFile(source.path) as archive, archive.open("model.weights.h5") as member:
+                _check_ratio(archive.getinfo("model.weights.h5"))
                 shutil.copyfileobj(member, unpacked)
             file = h5py.File(unpacked, "r")
-        except (OSError, zipfile.BadZipFile, zlib.error) as error:
+        except (*BROKEN_ARCHIVE, ValueError) as error:
             raise WeightsError(
                 "weights in the archive cannot be read", expected="an HDF5 member model.weights.h5", got=error,
                 where=source.path, fix="Copy or save the file again: it is damaged",
             ) from error  # fmt: skip
         with file:
             yield file
+
+
+def _check_ratio(member: zipfile.ZipInfo) -> None:
+    if member.file_size > max(MIN_UNPACKED, MAX_RATIO * member.compress_size):
+        raise ValueError(f"{member.compress_size:,} bytes that would unfold to {member.file_size:,}")
 
 
 def is_locked(error: OSError) -> bool:

@@ -19,7 +19,7 @@ from evalharness.model.foreign_weights import (
     saved_model_fix,
     similar_names,
 )
-from evalharness.model.stored_weights import is_locked, locked_error
+from evalharness.model.stored_weights import BROKEN_ARCHIVE, is_locked, locked_error
 from evalharness.records import WeightsSource
 
 if TYPE_CHECKING:
@@ -144,21 +144,35 @@ def detect_format(path: Path) -> str:
             raise locked_error(path, error) from error
         if zipfile.is_zipfile(path):
             return _checked_archive(path)
-        foreign = foreign_file(path, path.read_bytes()[:64])
+        foreign = foreign_file(path, _start(path))
         if foreign is not None:
             raise _foreign_error(foreign, path) from error
-        raise WeightsError(
-            "weights file cannot be read",
-            expected="a Keras .h5 or .keras file",
-            got=_looks_like(path, error),
-            where=path,
-            fix=_cure(path),
-        ) from error
+        raise _unreadable(path, error) from error
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _start(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(64)
+
+
+def _unreadable(path: Path, error: Exception) -> WeightsError:
+    return WeightsError(
+        "weights file cannot be read",
+        expected="a Keras .h5 or .keras file",
+        got=_looks_like(path, error),
+        where=path,
+        fix=_cure(path),
+    )
 
 
 def _checked_archive(path: Path) -> str:
-    with zipfile.ZipFile(path) as archive:
-        members = archive.namelist()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.namelist()
+    except BROKEN_ARCHIVE as error:
+        raise _unreadable(path, error) from error
     if "model.weights.h5" in members:
         return "keras"
     foreign, listed = foreign_archive(path, members), ", ".join(members[:5])
@@ -171,8 +185,8 @@ def _checked_archive(path: Path) -> str:
     )
 
 
-def _looks_like(path: Path, error: OSError) -> str:
-    start = path.read_bytes()[:64]
+def _looks_like(path: Path, error: Exception) -> str:
+    start = _start(path)
     if not start:
         return "an empty file"
     if start.startswith(b"version https://git-lfs"):
@@ -187,7 +201,7 @@ def _looks_like(path: Path, error: OSError) -> str:
 
 
 def _cure(path: Path) -> str:
-    start = path.read_bytes()[:64]
+    start = _start(path)
     if start.startswith(b"version https://git-lfs"):
         return "Fetch the file itself with `git lfs pull`"
     if not start or start.startswith((b"\x89HDF", b"PK")):

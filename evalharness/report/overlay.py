@@ -114,7 +114,8 @@ def darken(photo: UInt8Array, density: FloatArray, *, density_max: float, extent
 
 def scale_position(density: FloatArray, density_max: float) -> FloatArray:
     """Where densities are on the colour scale, 0 to 1: their square root, which keeps average and hot patches apart."""
-    return np.sqrt(np.clip(density / density_max, 0, 1))
+    position: FloatArray = np.sqrt(np.clip(density / density_max, 0, 1))
+    return position
 
 
 STYLES: Mapping[str, Callable[..., UInt8Array]] = {"overlay": overlay, "darkened": darken}

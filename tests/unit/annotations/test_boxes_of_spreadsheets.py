@@ -124,3 +124,7 @@ def test_binary_files_give_one_message(tmp_path):
     (tmp_path / "boxes.csv").write_bytes(bytes(range(256)))
     with pytest.raises(DatasetError, match=r"expected UTF-8.*boxes\.csv"):
         read_annotations(tmp_path / "boxes.csv")
+
+
+def test_a_header_as_long_as_a_file_is_cut(read):
+    assert len(refused(read, "x" * 100_000)) < 2_000

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from evalharness.annotations import detect_format, read_annotations
+from evalharness.annotations.class_maps import pixel_values
 from evalharness.annotations.shapes import decode
 from evalharness.errors import DatasetError
 
@@ -233,3 +234,18 @@ def test_lists_beside_annotations_do_not_hide_their_format(folder):
     for name in (".DS_Store", "README.roboflow.txt", "LICENSE.txt"):
         (folder / name).write_text("x")
     assert detect_format(folder) == "voc"
+
+
+def test_colours_are_packed_as_three_bytes():
+    image = Image.fromarray(np.array([[[1, 2, 3], [255, 0, 128]]], np.uint8))
+    assert pixel_values(image).tolist() == [[0x010203, 0xFF0080]]
+    assert pixel_values(image.convert("L")).shape == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("values", "is_varied"), [([0, 0, 0], False), ([0, 7, 7], False), ([0, 7, 8], True), ([7, 7, 7], False)]
+)
+def test_whether_there_are_several_values_inside(values, is_varied, folder):
+    (folder / "dog").mkdir()
+    Image.fromarray(np.array([values], np.uint8)).save(folder / "dog" / "1.png")
+    assert any("more than one value inside" in note for note in read(folder).notes) == is_varied

@@ -79,3 +79,18 @@ def test_polygons_that_mean_nothing(ring):
 def test_run_lengths_of_another_size():
     with pytest.raises(ShapeError, match="10 x 9 pixels, the image has 10 x 8"):
         encode(RunLengths((9, 10), coco_mask.encode(np.asfortranarray(np.ones((9, 10), np.uint8)))["counts"]), SIZE)
+
+
+def test_a_compressed_number_of_very_many_digits_is_refused_at_its_beginning():
+    """Each character adds five bits; a million of them took more than 20 seconds."""
+    with pytest.raises(ShapeError, match="too many digits"):
+        from_compressed("o" * 1_000_000, SIZE)
+
+
+def test_an_outline_that_crosses_a_large_photo_very_often_is_refused():
+    """5,000 rows, there and back: 80 million pixels, of which pycocotools would keep 8 GB."""
+    zigzag = tuple(number for row in range(5_000) for number in (0, row, 8_000, row))
+    with pytest.raises(ShapeError, match=r"a polygon of it is 8\d,\d{3},\d{3} pixels long"):
+        encode(Polygons((zigzag,)), (6_000, 8_000))
+    few = tuple(number for row in range(100) for number in (0, row, 8_000, row))
+    assert count_pixels(encode(Polygons((few,)), (6_000, 8_000)))

@@ -2,7 +2,7 @@ import hashlib
 
 import pytest
 
-from evalharness.dataset.table import read_table
+from evalharness.dataset.table import list_columns, read_table
 from evalharness.errors import DatasetError
 
 
@@ -75,3 +75,17 @@ def test_missing_file(tmp_path):
 def test_folder_instead_of_file(tmp_path):
     with pytest.raises(DatasetError, match="cannot be read: Is a directory"):
         read_table(tmp_path)
+
+
+def test_a_header_of_very_many_columns_is_read_and_told_in_a_few(read):
+    """Counting each name anew took the square of their number."""
+    names = [f"c{number}" for number in range(100_000)]
+    assert len(read(",".join(names).encode()).columns) == 100_000
+    with pytest.raises(DatasetError) as caught:
+        read(",".join(names + names).encode())
+    assert "'c1', 'c10'" in str(caught.value)
+    assert "and 99,980 more more than once" in str(caught.value)
+
+
+def test_a_column_with_a_name_as_long_as_a_file_is_cut():
+    assert list_columns(["a", "x" * 1000]) == f"a, {'x' * 200}..."

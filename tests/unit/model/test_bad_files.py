@@ -177,3 +177,88 @@ def test_an_address_is_told_as_it_was_given(address, tmp_path):
 def test_the_key_is_that_of_the_other_model(tmp_path):
     with pytest.raises(WeightsError, match=r"gone\.h5 \(model\.reference\)"):
         resolve_weights("gone.h5", tracking_uri="", cache_dir=tmp_path, key="model.reference")
+
+
+def hollow_weights(path, names=("encoderblock_0/query/kernel:0",), *, config=None):
+    """A backbone whose weights have shapes and no values."""
+    with h5py.File(path, "w") as file:
+        root = file if config is None else file.create_group("model_weights")
+        root.attrs["layer_names"] = [b"vit"]
+        group = root.create_group("vit")
+        group.attrs["weight_names"] = [name.encode() for name in names]
+        for name in names:
+            group.create_dataset(name, (10**6, 10**6), "f4", chunks=(1000, 1000))
+        if config is not None:
+            file.attrs["model_config"] = config
+    return path
+
+
+def test_arrays_are_not_read_to_know_their_shapes(tmp_path):
+    with open_weights(resolve(hollow_weights(tmp_path / "run.h5"), tmp_path)) as stored:
+        assert stored.backbone["encoderblock_0/query/kernel"].shape == (10**6, 10**6)
+
+
+@pytest.mark.parametrize("config", ["[" * 30_000, '{"config":' * 900 + "1" + "}" * 900, np.arange(3)])
+def test_a_config_that_cannot_be_read_says_nothing_of_the_heads(config, tmp_path):
+    with open_weights(resolve(hollow_weights(tmp_path / "run.h5", config=config), tmp_path)) as stored:
+        assert stored.num_heads == frozenset()
+
+
+def test_heads_are_found_however_deep_they_stand(tmp_path):
+    block = '{"class_name": "vit>TransformerBlock", "config": {"num_heads": 3}}'
+    config = '{"config":' * 800 + block + "}" * 800
+    with open_weights(resolve(hollow_weights(tmp_path / "run.h5", config=config), tmp_path)) as stored:
+        assert stored.num_heads == {3}
+
+
+def test_a_group_in_the_place_of_an_array(tmp_path):
+    path = hollow_weights(tmp_path / "run.h5")
+    with h5py.File(path, "a") as file:
+        del file["vit/encoderblock_0/query/kernel:0"]
+        file.create_group("vit/encoderblock_0/query/kernel:0")
+    assert "a group in the place of the array encoderblock_0/query/kernel" in refusal(path, tmp_path)
+
+
+def test_names_of_layers_that_are_none(tmp_path):
+    path = hollow_weights(tmp_path / "run.h5")
+    with h5py.File(path, "a") as file:
+        file.attrs["layer_names"] = 3
+    assert refusal(path, tmp_path).startswith("weights file cannot be read: ")
+
+
+def test_a_link_that_leads_nowhere_in_the_place_of_the_weights(tmp_path):
+    path = tmp_path / "model.h5"
+    with h5py.File(path, "w") as file:
+        file["model_weights"] = h5py.SoftLink("/gone")
+    assert refusal(path, tmp_path).startswith("weights file cannot be read: ")
+
+
+def test_an_archive_whose_list_of_members_is_damaged(saved, tmp_path):
+    content = bytearray(saved["keras"].read_bytes())
+    at = content.rindex(b"PK\x01\x02")
+    content[at : at + 4] = b"XXXX"
+    path = tmp_path / "run.keras"
+    path.write_bytes(content)
+    assert "a damaged archive" in refusal(path, tmp_path)
+
+
+def test_an_encrypted_archive(saved, tmp_path):
+    content = bytearray(saved["keras"].read_bytes())
+    for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = -1
+        while (at := content.find(mark, at + 1)) >= 0:
+            content[at + offset] |= 1
+    path = tmp_path / "run.keras"
+    path.write_bytes(content)
+    assert refusal(path, tmp_path).startswith("weights in the archive cannot be read: ")
+
+
+def test_an_archive_that_unfolds_is_not_unpacked(tmp_path):
+    path = tmp_path / "run.keras"
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("model.weights.h5", "w", force_zip64=True) as member,
+    ):
+        for _ in range(300):
+            member.write(bytes(1 << 20))
+    assert "bytes that would unfold to 314,572,800" in refusal(path, tmp_path)
