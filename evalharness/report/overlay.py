@@ -87,7 +87,7 @@ def overlay(
     if np.isnan(pixels).any():
         return mark_no_map(photo)
     weight: FloatArray = alpha * _is_seen(_size(photo), extent)
-    grey = np.minimum(255 * LIFT + GAIN * (photo.astype(np.float32) @ _LUMA)[..., None], 255)
+    grey: FloatArray = np.minimum(255 * LIFT + GAIN * (photo.astype(np.float32) @ _LUMA)[..., None], 255)
     return _rounded(
         grey * (1 - weight + weight * _palette()[_rounded(255 * scale_position(pixels, density_max))] / 255)
     )
