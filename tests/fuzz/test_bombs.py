@@ -59,6 +59,7 @@ class TestPictures:
         assert "pixels" in message_of(answer(read_regions, tmp_path / "masks", "png"))
         assert "cannot be" in message_of(answer(read_cutouts, tmp_path / "cutouts"))
 
+    @pytest.mark.exhaustive
     @pytest.mark.parametrize("mode", ["L", "RGB", "P", "I;16"])
     def test_a_mask_as_large_as_is_allowed(self, mode, answer, tmp_path):
         path = tmp_path / "masks" / "dog" / "test" / "roses" / "1.png"
@@ -66,6 +67,7 @@ class TestPictures:
         Image.new(mode, (8_000, 8_000), (0, 3, 0) if mode == "RGB" else 1).save(path)
         assert "annotated at 8000 x 8000" in message_of(answer(read_regions, tmp_path / "masks", "png", **LARGEST_MASK))
 
+    @pytest.mark.exhaustive
     @pytest.mark.parametrize("mode", ["L", "RGB", "P"])
     def test_a_class_map_as_large_as_is_allowed(self, mode, answer, tmp_path):
         path = tmp_path / "masks" / "SegmentationClass" / "1.png"
@@ -169,12 +171,14 @@ LINES = {
 
 
 class TestTables:
+    @pytest.mark.exhaustive
     @pytest.mark.parametrize("line", LINES)
     def test_the_csv_of_the_dataset(self, line, answer, tmp_path):
         path = tmp_path / "list.csv"
         path.write_text(LINES[line]())
         message_of(answer(read_dataset, path, **OF_LARGE_FILES))
 
+    @pytest.mark.exhaustive
     @pytest.mark.parametrize("line", LINES)
     def test_boxes(self, line, answer, tmp_path):
         path = tmp_path / "boxes.csv"
