@@ -221,6 +221,8 @@ def test_a_photo_that_is_not_there_is_told_with_what_is(command, photos, path, w
     [
         (lambda line: line + ",,", "dataset.csv: 2 empty columns passed over"),
         (lambda line: line.replace(",", ",,"), "dataset.csv: 1 empty column passed over"),
+        (lambda line: line.replace(",", " , "), "dataset.csv: spaces around 8 cells passed over (line 2, 3, 4, 5)"),
+        (lambda line: ",\n" + line, "dataset.csv: 5 empty rows passed over (line 1, 3, 5, 7, 9)"),
         (lambda line: line + "\n,", "dataset.csv: 5 empty rows passed over (line 2, 4, 6, 8, 10)"),
         (lambda line: line.replace(",", ";"), "dataset.csv: cells separated at semicolons"),
         (lambda line: line.replace(",", "\t"), "dataset.csv: cells separated at tabs"),
