@@ -100,6 +100,7 @@ def test_averages_run_over_the_classes_that_occur(example, tmp_path):
     assert "Averages over 1 of 5 classes: daisy, dandelion, sunflowers, tulips do not occur" in said(ended)
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert manifest["metrics"]["accuracy"] == manifest["metrics"]["macro_f1"] == 1
+    assert manifest["intervals"]["macro_f1"] == [1, 1]
     assert manifest["averaged_classes"] == ["roses"]
 
 
