@@ -38,15 +38,11 @@ def pass_over_empty(header: list[str], records: list[Record]) -> CleanedRecords:
         records: The other records.
     """
     written = [(line, cells) for line, cells in records if any(cell.strip() for cell in cells)]
-    rows = [(line, cells) for line, cells in written if _names(cells) != _names(header)]
-    width = len(header)
+    names, width = _names(header), len(header)
+    rows = [(line, cells) for line, cells in written if _names(cells) != names]
     # A cell behind the last column is no cell if nothing is in it.
     rows = [(line, cells[: max(width, _last_text(cells))]) for line, cells in rows]
-    nameless = {
-        index
-        for index, name in enumerate(header)
-        if not name and not any(cell.strip() for _, cells in rows for cell in cells[index : index + 1])
-    }
+    nameless = _find_empty(header, rows)
     remarks = []
     if len(written) < len(records):
         remarks.append(_rows_remark("empty", {line for line, _ in records} - {line for line, _ in written}))
@@ -76,6 +72,14 @@ def name_lines(lines: set[int]) -> str:
     """The first few, as a remark names them."""
     more = ", ..." if len(lines) > MAX_NAMED_LINES else ""
     return f"line {', '.join(map(str, sorted(lines)[:MAX_NAMED_LINES]))}{more}"
+
+
+def _find_empty(header: list[str], rows: list[Record]) -> set[int]:
+    """Columns with neither a name nor text."""
+    nameless = {index for index, name in enumerate(header) if not name}
+    for _, cells in rows if nameless else ():
+        nameless -= {index for index, cell in enumerate(cells) if cell.strip()}
+    return nameless
 
 
 def _rows_remark(kind: str, lines: set[int]) -> str:
