@@ -95,9 +95,16 @@ def plan_regions(
 
 def _erase_all(rows: EvaluatedRows, annotations: Annotations) -> pd.DataFrame:
     session, config = rows.session, rows.session.inputs.config
-    annotated = [sample for sample in rows.samples if annotations.regions.get(sample.row_id)]
-    categories = [len({region.category for region in annotations.regions[sample.row_id]}) for sample in annotated]
-    num_passes = sum(categories) * (1 + config.audit.num_controls)
+    erasable = {
+        sample.row_id: {
+            region.category
+            for region in annotations.regions.get(sample.row_id, ())
+            if annotations.roles[region.category] in config.audit.erase_roles
+        }
+        for sample in rows.samples
+    }
+    annotated = [sample for sample in rows.samples if erasable[sample.row_id]]
+    num_passes = sum(map(len, erasable.values())) * (1 + config.audit.num_controls)
     blank: UInt8Array = np.zeros((8, *config.model.image_size, 3), np.uint8)
     tell_cost(
         f"erasing regions of {len(annotated)} images",
