@@ -18,8 +18,8 @@ class Match:
     number: int | None
     """Of the run's concept; None where nothing is like it."""
     overlap: float
-    """By centroids: part of the run's concept that belongs to the reference's. By photos: photos that hold both, of those
-    that hold either. 0 to 1."""
+    """By centroids: part of the run's concept that belongs to the reference's. By photos: photos that hold both, of
+    those that hold either. 0 to 1."""
 
 
 def match_by_centroids(table: pd.DataFrame, features: FloatArray, reference: Clusters) -> tuple[Match, ...]:

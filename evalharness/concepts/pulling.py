@@ -6,14 +6,15 @@ import numpy as np
 import numpy.typing as npt
 
 from evalharness.audit import BoolArray, PullEvidence
+from evalharness.concepts.clustering import Assignment
 from evalharness.records import FloatArray, IntArray
 
 
 def gather_evidence(
     names: Sequence[str],
     *,
-    concepts: IntArray,
-    counts: BoolArray,
+    assigned: Assignment,
+    is_fit: BoolArray,
     photos: IntArray,
     gains: FloatArray,
     labels: IntArray,
@@ -23,8 +24,8 @@ def gather_evidence(
 
     Args:
         names: Of the concepts, by number from 0.
-        concepts: Of each region, (n,).
-        counts: Regions of the claiming half that belong to their concept, (n,); the others are left out.
+        assigned: The concept of each of n regions.
+        is_fit: Regions of the half that concepts were made on, (n,): they say nothing here.
         photos: Position of each region's photo, (n,).
         gains: What each region adds to every class, (n, classes); NaN where it cannot be told.
         labels: Class index of every photo.
@@ -32,7 +33,7 @@ def gather_evidence(
     """
     evidence = []
     for number, name in enumerate(names):
-        own = counts & (concepts == number)
+        own = assigned.is_assigned & ~is_fit & (assigned.clusters == number)
         positions, place = np.unique(photos[own], return_inverse=True)
         evidence.append(
             PullEvidence(

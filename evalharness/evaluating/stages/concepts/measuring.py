@@ -147,8 +147,8 @@ def measure(source: RegionSource, clusters: Clusters, regions: Regions) -> Conce
     counts = assigned.is_assigned & ~regions.is_fit
     evidence = gather_evidence(
         name_concepts(config.names, len(clusters.centroids)),
-        concepts=assigned.clusters,
-        counts=counts,
+        assigned=assigned,
+        is_fit=regions.is_fit,
         photos=regions.photos,
         gains=regions.gains,
         labels=rows.labels,
