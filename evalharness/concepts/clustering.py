@@ -86,5 +86,8 @@ def _fit_best(values: FloatArray, most: int, seed: int):  # type: ignore[no-unty
 
 def _fit(values: FloatArray, num_clusters: int, seed: int):  # type: ignore[no-untyped-def]
     from sklearn.cluster import KMeans
+    from threadpoolctl import threadpool_limits
 
-    return KMeans(num_clusters, n_init=NUM_STARTS, random_state=seed).fit(values)
+    # On a busy machine the threads of so small a problem wait for each other a hundred times longer than they work.
+    with threadpool_limits(1, user_api="openmp"):
+        return KMeans(num_clusters, n_init=NUM_STARTS, random_state=seed).fit(values)

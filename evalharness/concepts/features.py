@@ -22,6 +22,6 @@ def pool_tokens(tokens: FloatArray, patches: BoolArray) -> FloatArray:
 
 
 def _normalise(vectors: FloatArray) -> FloatArray:
-    lengths: FloatArray = np.sqrt((vectors**2).sum(axis=-1, keepdims=True))
-    unit: FloatArray = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    unit: FloatArray = vectors / np.where(lengths > 0, lengths, 1)
     return unit
