@@ -18,7 +18,7 @@ def pool_tokens(tokens: FloatArray, patches: BoolArray) -> FloatArray:
     """
     chosen = np.asarray(tokens, np.float64)[patches.ravel()]
     mean = _normalise(chosen).mean(axis=0, keepdims=True)
-    return _normalise(mean)[0].astype(np.float32)
+    return np.asarray(_normalise(mean)[0], np.float32)
 
 
 def _normalise(vectors: FloatArray) -> FloatArray:

@@ -111,4 +111,5 @@ def pixels_of_patches(patches: BoolArray, size: tuple[int, int], extent: Extent)
         index = np.floor(centres * count).astype(int)
         places.append(np.where((index >= 0) & (index < count), index, -1))
     padded = np.pad(patches, ((0, 1), (0, 1)))
-    return padded[np.ix_(places[0], places[1])]
+    covered: BoolArray = padded[np.ix_(places[0], places[1])]
+    return covered
