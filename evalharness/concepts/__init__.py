@@ -6,7 +6,7 @@ from evalharness.concepts.features import pool_tokens
 from evalharness.concepts.harmful import ConceptRegion, harmful_regions
 from evalharness.concepts.judging import Concept, judge_concepts, num_photos_to_test
 from evalharness.concepts.overlap import match_by_centroids, match_by_photos
-from evalharness.concepts.pulling import gather_evidence
+from evalharness.concepts.pulling import choose_pairs, gather_evidence
 from evalharness.concepts.splitting import CLAIM, FIT, split_groups
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Clusters",
     "Concept",
     "ConceptRegion",
+    "choose_pairs",
     "find_regions",
     "fit_clusters",
     "gather_evidence",

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evalharness import results
 from evalharness.audit import BoolArray, erase, find_photo, plan_erasure
 from evalharness.concepts import find_regions, pool_tokens
 from evalharness.config import ConceptsConfig
@@ -69,7 +68,7 @@ def erase_regions(source: RegionSource, regions: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         source: Of the regions.
-        regions: Those to erase.
+        regions: Of `describe_regions`.
 
     Returns:
         `row_id, region, erased_logits, control_logits`, NaN where nothing could be erased; stored as
@@ -79,8 +78,6 @@ def erase_regions(source: RegionSource, regions: pd.DataFrame) -> pd.DataFrame:
         **source.key,
         "fill": source.rows.session.inputs.config.audit.fill,
         "num_controls": source.config.num_controls,
-        # The split follows dataset.group, which the fingerprint does not have.
-        "rows": results.fingerprint({"row_ids": sorted(set(regions["row_id"]))}),
     }
     return source.rows.stored_table(ERASURES, key, lambda: _erase_all(source, regions))
 
