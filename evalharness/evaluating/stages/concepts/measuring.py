@@ -100,7 +100,7 @@ def gather_regions(source: RegionSource, is_fit: BoolArray) -> Regions:
 
 
 def store(source: RegionSource, clusters: Clusters, regions: Regions) -> pd.DataFrame:
-    """Writes `concepts.parquet`, a row a region, and `concepts.npz`, the centroids with their settings; gives the first."""
+    """Writes `concepts.parquet`, a row a region, and gives it back; and `concepts.npz`, the centroids."""
     rows = source.rows
     properties, photos = rows.session.model_properties, rows.session.photos
     boxes = []
