@@ -92,10 +92,16 @@ class WhatIsItConfig(Frozen):
         return self
 
 
+def _as_count(value: object) -> object:
+    if value == "all" or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
+        return value
+    raise ValueError(f"expected a number of photos, all, or 0, got {value}")
+
+
 class ConceptsConfig(Frozen):
     """`concepts`: what a map lights up again and again, grouped without annotations, and tested for pull."""
 
-    num_images: Annotated[int, Field(ge=0)] | Literal["all"] = Field(
+    num_images: Annotated[int | Literal["all"], BeforeValidator(_as_count)] = Field(
         0, description="Photos, seeded, the classes taking turns; `all`; 0: off."
     )
     threshold: float = Field(2.0, gt=1, description="Density from which on a patch is hot.")

@@ -126,8 +126,8 @@ def test_names_roles_and_gates_need_no_model(found, tiny_run, monkeypatch, tmp_p
     folder = shutil.copytree(result.folder, tmp_path / "copy")
     monkeypatch.setattr(ForwardPass, "logits", lambda *_: pytest.fail("the model was asked"))
     values = tiny_run.overrides(
-        tmp_path, **SETTINGS, output_dir=str(folder), concepts__names={1: "cat", 2: "cat"}, concepts__roles={3: "object"},
-        gate__max_concept_pull=0.0, **UNDRAWN,
+        tmp_path, **SETTINGS, output_dir=str(folder), concepts__names={1: "cat", 2: "cat"},
+        concepts__roles={3: "object"}, gate__max_concept_pull=0.0, **UNDRAWN,
     )  # fmt: skip
     renamed = evalharness.evaluate(values)
     concepts = {entry["number"]: entry for entry in renamed.manifest["findings"]["concepts"]["concepts"]}

@@ -103,8 +103,8 @@ def gather_regions(source: RegionSource, is_fit: BoolArray) -> Regions:
     )
 
 
-def store(source: RegionSource, clusters: Clusters, regions: Regions) -> None:
-    """Writes `concepts.parquet`, a row a region, and `concepts.npz`: the centroids with what they depend on."""
+def store(source: RegionSource, clusters: Clusters, regions: Regions) -> pd.DataFrame:
+    """Writes `concepts.parquet`, a row a region, and gives it back; and `concepts.npz`, the centroids."""
     rows = source.rows
     properties, photos = rows.session.model_properties, rows.session.photos
     boxes = []
@@ -141,17 +141,28 @@ def store(source: RegionSource, clusters: Clusters, regions: Regions) -> None:
         min_share=source.config.min_share,
         backbone_sha256=properties.backbone_sha256,
     )
+    return table
 
 
-def measure(source: RegionSource, clusters: Clusters, regions: Regions) -> ConceptsFinding:
-    """Tests the concepts on the claiming half, with the audit's own functions; writes `concepts_pull.parquet`."""
+def measure(
+    source: RegionSource, clusters: Clusters, regions: Regions, table: pd.DataFrame, names: Mapping[int, str]
+) -> ConceptsFinding:
+    """Tests the concepts on the claiming half, with the audit's own functions; writes `concepts_pull.parquet`.
+
+    Args:
+        source: Of the regions.
+        clusters: The concepts.
+        regions: Of both halves.
+        table: `concepts.parquet`.
+        names: By number from 1, of those that have one.
+    """
     rows, inputs = source.rows, source.rows.session.inputs
     config, min_pull = inputs.config.concepts, inputs.config.audit.min_pull
     assigned = clusters.assign(regions.features)
     counts = assigned.is_assigned & ~regions.is_fit
     fitting, evidence = (
         gather_evidence(
-            name_concepts(config.names, len(clusters.centroids)),
+            name_concepts(names, len(clusters.centroids)),
             assigned=assigned,
             left_out=left_out,
             photos=regions.photos,
@@ -193,7 +204,7 @@ def measure(source: RegionSource, clusters: Clusters, regions: Regions) -> Conce
         lead=lead,
         pull_sentence=_describe_pulls(own_cells, lead, least=least, min_pull=min_pull),
         num_photos_wanted=num_photos_to_test(evidence, inputs.classes, len(source.row_ids)),
-        table=pd.read_parquet(rows.writer.folder / "concepts.parquet"),
+        table=table,
     )
 
 

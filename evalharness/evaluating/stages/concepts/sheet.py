@@ -18,8 +18,10 @@ NUM_CROPS = 12
 SIDE = 104
 """Pixels of a crop."""
 GAP = 4
-MARGIN, SMALLEST = 0.35, 0.3
-"""Around a region, in parts of its size; and the least side of a crop, as part of the photo's shorter side."""
+MARGIN = 0.35
+"""Around a region, in parts of its size."""
+SMALLEST_CROP = 0.3
+"""Least side, as part of the photo's shorter side."""
 JPEG_QUALITY = 82
 MAX_ON_SHEET = 10
 
@@ -42,7 +44,7 @@ def draw_cards(album: Album, map_id: str, table: pd.DataFrame, concepts: Sequenc
     folder.mkdir(parents=True, exist_ok=True)
     strips = []
     for concept in concepts:
-        strip = _strip(album, map_id, _choose(table, concept["number"]))
+        strip = _strip(album, map_id, choose_crops(table, concept["number"]))
         if strip is not None:
             Image.fromarray(strip).save(folder / f"{concept['number']}.jpg", quality=JPEG_QUALITY)
             strips.append(ConceptStrip(strip, *_captions(concept)))
@@ -51,7 +53,8 @@ def draw_cards(album: Album, map_id: str, table: pd.DataFrame, concepts: Sequenc
         album.save("concepts", draw_concept_sheet(strips[:MAX_ON_SHEET], title=title))
 
 
-def _choose(table: pd.DataFrame, number: int) -> pd.DataFrame:
+def choose_crops(table: pd.DataFrame, number: int) -> pd.DataFrame:
+    """The regions of a concept that are shown: of the claiming half, one a photo, those with most of the map first."""
     own = table[(table["concept"] == number) & table["is_assigned"] & (table["split"] == "claim")]
     ordered = own.sort_values(["share", "row_id"], ascending=[False, True]).drop_duplicates("row_id")
     return ordered.head(NUM_CROPS)
@@ -81,7 +84,7 @@ def _strip(album: Album, map_id: str, rows: pd.DataFrame) -> UInt8Array | None:
 
 
 def _crop(photo: UInt8Array, box: tuple[float, float, float, float]) -> UInt8Array:
-    top, bottom, left, right = crop_box(box, (photo.shape[0], photo.shape[1]), margin=MARGIN, smallest=SMALLEST)
+    top, bottom, left, right = crop_box(box, (photo.shape[0], photo.shape[1]), margin=MARGIN, smallest=SMALLEST_CROP)
     crop = Image.fromarray(np.ascontiguousarray(photo[top:bottom, left:right]))
     return np.asarray(ImageOps.pad(crop, (SIDE, SIDE), color="white"), np.uint8)
 

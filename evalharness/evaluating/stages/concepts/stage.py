@@ -1,6 +1,7 @@
 """Discover: distractors that nobody annotated, from what the map lights up again and again."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from rich.table import Table
@@ -17,12 +18,18 @@ from evalharness.evaluating.stage import Findings, Stage
 from evalharness.evaluating.stages.concepts.finding import ConceptsFinding
 from evalharness.evaluating.stages.concepts.gates import GATE, broken_gates
 from evalharness.evaluating.stages.concepts.measuring import gather_regions, measure, store, too_few
+from evalharness.evaluating.stages.concepts.naming import guess_names
 from evalharness.evaluating.stages.concepts.regions import RegionSource
 from evalharness.evaluating.stages.concepts.telling import tell_concepts
+from evalharness.evaluating.stages.what_is_it.pretrained import Namer, find_namer
 
 
+@dataclass(frozen=True)
 class Concepts(Stage[ConceptsFinding]):
     """Groups hot regions of the first class-specific map on one half of the photos, and tests them on the other."""
+
+    namer: Namer | None
+    """Of `what_is_it`; None: concepts are called by their numbers, unless the user names them."""
 
     name: ClassVar[str] = "concepts"
     section: ClassVar[str | None] = "concepts"
@@ -50,7 +57,7 @@ class Concepts(Stage[ConceptsFinding]):
                 where="attention.methods",
                 fix=f"Name one, such as attention.methods=[{names[0]}], or set concepts.num_images=0",
             )
-        return cls()
+        return cls(find_namer(config) if num_images else None)
 
     def examine(self, rows: EvaluatedRows, earlier: Findings) -> ConceptsFinding | None:  # noqa: ARG002
         """Finds concepts and tests them; None where that is off.
@@ -75,8 +82,10 @@ class Concepts(Stage[ConceptsFinding]):
                 seed=inputs.config.seed,
             )
             _warn_of_unknown([*config.names, *config.roles], len(clusters.centroids))
-            store(source, clusters, regions)
-            return measure(source, clusters, regions)
+            table = store(source, clusters, regions)
+        names = {} if self.namer is None else guess_names(source, self.namer, table, len(clusters.centroids))
+        with session.clock.timed("test_concepts"):
+            return measure(source, clusters, regions, table, {**names, **config.names})
 
     def broken_gates(self, config: GateConfig, found: ConceptsFinding | None) -> Sequence[str]:
         """`max_concept_pull`, of any concept but objects."""
