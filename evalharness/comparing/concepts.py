@@ -105,9 +105,10 @@ def _cell(run: RunToCompare, name: str, class_name: str | None) -> Mapping[str, 
     )
 
 
-def _space(run: RunToCompare) -> tuple[str, int]:
+def _space(run: RunToCompare) -> tuple[object, ...]:
     """Of the features: regions of two runs lie in one space if these are equal."""
-    return run.compared.backbone_sha256, int(run.result.manifest["findings"]["concepts"]["block"])
+    block = run.result.manifest["findings"]["concepts"]["block"]
+    return run.compared.backbone_sha256, block, run.config.concepts.views
 
 
 def _clusters(run: RunToCompare) -> Clusters:

@@ -2,7 +2,7 @@
 
 from evalharness.concepts.candidates import find_regions, part_of_photo
 from evalharness.concepts.clustering import Assignment, Clusters, fit_clusters, largest_num_clusters
-from evalharness.concepts.features import pool_tokens
+from evalharness.concepts.features import join_views, pool_tokens
 from evalharness.concepts.harmful import ConceptRegion, harmful_regions
 from evalharness.concepts.judging import Concept, judge_concepts, num_photos_to_test
 from evalharness.concepts.overlap import match_by_centroids, match_by_photos
@@ -21,6 +21,7 @@ __all__ = [
     "fit_clusters",
     "gather_evidence",
     "harmful_regions",
+    "join_views",
     "judge_concepts",
     "largest_num_clusters",
     "match_by_centroids",

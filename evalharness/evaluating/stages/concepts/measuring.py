@@ -136,6 +136,7 @@ def store(source: RegionSource, clusters: Clusters, regions: Regions) -> pd.Data
         centroids=np.asarray(clusters.centroids, np.float32),
         max_distance=clusters.max_distance,
         block=source.block,
+        views=np.array(source.config.views),
         map_id=source.map_id,
         threshold=source.config.threshold,
         min_share=source.config.min_share,
