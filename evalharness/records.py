@@ -137,6 +137,23 @@ class BatchOutput:
     """By map id, (B,): the raw sums."""
     signed: dict[str, FloatArray] = field(default_factory=dict)
     """By map id, (B, grid rows, grid columns): values with their sign, of the methods that have one."""
+    completeness_errors: dict[str, FloatArray] = field(default_factory=dict)
+    """By map id, (B,): how far values are from adding up to the score, of the methods where they should."""
+
+
+class BlockInside(NamedTuple):
+    """What is kept of one transformer block's forward pass: T tokens of hidden size D, H heads, an MLP of width F."""
+
+    inputs: "tf.Tensor"
+    """(B, T, D)."""
+    normalized: "tf.Tensor"
+    """(B, T, D): output of the first norm."""
+    attention: "tf.Tensor"
+    """(B, H, T, T), post-softmax."""
+    middle: "tf.Tensor"
+    """(B, T, D): after attention, before the second norm."""
+    hidden: "tf.Tensor"
+    """(B, T, F): pre-activation of the MLP."""
 
 
 class Trace(NamedTuple):
@@ -157,6 +174,22 @@ class Trace(NamedTuple):
     """(B, T, D): output of the first norm inside the last block."""
     num_prefix_tokens: int
     """Tokens before those of the patches, as the model has them."""
+    insides: tuple[BlockInside, ...] = ()
+    """L blocks, for the frozen backward pass."""
+
+
+class FrozenGradients(NamedTuple):
+    """A target score s as an affine function of the tokens x_l that enter each block, all gates held constant.
+
+    s = sum(at_inputs[l] * x_l) + constants[l], for every block l.
+    """
+
+    at_inputs: tuple["tf.Tensor", ...]
+    """L tensors (B, T, D)."""
+    constants: tuple["tf.Tensor", ...]
+    """L tensors (B,): what the biases from block l on add."""
+    scores: "tf.Tensor"
+    """s of the forward pass, (B,)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +215,8 @@ class VisionTransformer:
     """Maps RGB of 0 to 255, float32 (B, height, width, 3), to a Trace; preprocesses inside; differentiable."""
     readout: Callable[["tf.Tensor", str], "tf.Tensor"]
     """Logits (B, C) of the head on any block's output (B, T, D), pooled by `cls` or `mean` after the final norm."""
+    freeze: Callable[[], Callable[[Trace, "tf.Tensor"], FrozenGradients]]
+    """Gives the frozen backward pass, from a trace and the weights (B, C) of the score, or refuses the model."""
     predict_probs: Callable[..., "tf.Tensor"]
     """The model's own output as class probabilities (B, C), from images as for `trace`; a second argument names another
     preprocessing."""
@@ -216,12 +251,14 @@ class MapSpec:
     map_id: str
     method: str
     target: str
-    """`predicted`, `true`, `contrast` or a class name; ignored by class-agnostic methods."""
+    """`predicted`, `true`, `contrast`, `nearest` or a class name; ignored by class-agnostic methods."""
     options: Mapping[str, object]
     version: int
     """Of the method's numbers."""
     is_signed: bool = False
     """Values are kept with their sign as well."""
+    is_complete: bool = False
+    """Values add up to the score, up to a constant, and how well they do is kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,14 @@ def write_results(
     source = WeightsSource(weights, Path(weights), hashlib.sha256(weights.encode()).hexdigest(), "h5")
     recipe = build_recipe(config, dataset, source, classes, specs)
     evaluation = _evaluation(labels, probs, classes, undefined)
-    table = samples_table(samples, images, probs, classes, {map_id: np.ones(num_rows) for map_id in map_ids})
+    table = samples_table(
+        samples,
+        images,
+        probs,
+        classes,
+        map_sums={map_id: np.ones(num_rows) for map_id in map_ids},
+        completeness_errors={},
+    )
 
     (folder / "maps").mkdir(parents=True)
     write_tables(folder, table, evaluation, (), classes)
@@ -116,7 +123,8 @@ def _config(weights, dataset_name, classes, map_ids):
 
 def _model(source, classes):
     return VisionTransformer(
-        trace=None, readout=None, predict_probs=None, classes=tuple(classes), preprocessing="raw", image_size=(32, 32),
+        trace=None, readout=None, freeze=None, predict_probs=None, classes=tuple(classes),
+        preprocessing="raw", image_size=(32, 32),
         patch_size=8, num_layers=2, num_heads=2, hidden_size=16, weights=source, backbone_sha256="b" * 64,
         architecture={"backbone": "vit_b16"}, device="CPU",
     )  # fmt: skip

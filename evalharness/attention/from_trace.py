@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from evalharness.attention.targets import class_of
+from evalharness.attention.targets import class_of, nearest_of
 from evalharness.lazy import LazyModule
-from evalharness.records import Trace
+from evalharness.records import FrozenGradients, Trace
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -88,7 +88,7 @@ def last_attention(trace: Trace, *, layer: int = -1, head: int | None = None) ->
     return rows[:, 0, trace.num_prefix_tokens :]
 
 
-def legrad(trace: Trace, gradients: Gradients, *, readout: str = "cls") -> tf.Tensor:
+def legrad(trace: Trace, gradients: Gradients, *, readout: str = "mean", start_layer: int = 0) -> tf.Tensor:
     """LeGrad: E_l = mean over heads and queries of ReLU(ds_l/dA_l); the map is the sum of E_l over blocks.
 
     s_l is the target logit of the head on the final norm of block l's output, its input held constant.
@@ -99,15 +99,52 @@ def legrad(trace: Trace, gradients: Gradients, *, readout: str = "cls") -> tf.Te
         trace: One forward pass.
         gradients: ds_l/dA_l of each block.
         readout: How s_l pools tokens, `cls` or `mean`; already in the gradients.
+        start_layer: First block that counts, from 0.
 
     Returns:
         (B, P), non-negative.
     """
     del readout
     blocks = [
-        tf.reduce_mean(tf.nn.relu(tf.cast(gradient, tf.float32)), axis=(1, 2)) for gradient in gradients.attentions
+        tf.reduce_mean(tf.nn.relu(tf.cast(gradient, tf.float32)), axis=(1, 2))
+        for gradient in gradients.attentions[start_layer:]
     ]
     return tf.add_n(blocks)[:, trace.num_prefix_tokens :]
+
+
+def libra(trace: Trace, frozen: FrozenGradients, *, start_layer: int = 0) -> tf.Tensor:
+    """LibraGrad: input times gradient of the frozen network, r_l = sum over D of x_l * ds/dx_l, summed over blocks.
+
+    Mehri, Fakhari, Baghshah and Rohban, "LibraGrad: Balancing Gradient Flow for Universally Better Vision Transformer
+    Attributions", CVPR 2025. With attention weights, deviations of norms and the factors of activations held constant,
+    the score is affine in the tokens x_l that enter block l: r_l and the constants add up to it.
+
+    Args:
+        trace: One forward pass.
+        frozen: Its frozen gradients.
+        start_layer: First block that counts, from 0.
+
+    Returns:
+        (B, P), with signs: what each patch adds to the score, summed over the blocks that count.
+    """
+    return tf.add_n(_relevance_of_tokens(trace, frozen)[start_layer:])[:, trace.num_prefix_tokens :]
+
+
+def completeness_error(trace: Trace, frozen: FrozenGradients, *, start_layer: int = 0) -> tf.Tensor:
+    """How far the terms of `libra` are from adding up: |sum of r_l + constant - s| / max(|s|, 1), the worst block's.
+
+    Args:
+        trace: One forward pass.
+        frozen: Its frozen gradients.
+        start_layer: First block that counts, from 0.
+
+    Returns:
+        (B,): a part of the score, or of one logit where the score is smaller.
+    """
+    scores = tf.cast(frozen.scores, tf.float32)
+    pairs = list(zip(_relevance_of_tokens(trace, frozen), frozen.constants, strict=True))[start_layer:]
+    sums = tf.stack([tf.reduce_sum(terms, axis=1) + tf.cast(constant, tf.float32) for terms, constant in pairs])
+    return tf.reduce_max(tf.abs(sums - scores), axis=0) / tf.maximum(tf.abs(scores), 1.0)
 
 
 def grad_cam(trace: Trace, gradients: Gradients) -> tf.Tensor:
@@ -134,7 +171,9 @@ def target_weights(target: str, logits: tf.Tensor, labels: tf.Tensor, classes: S
 
     Args:
         target: `predicted`; `true`; `contrast` (predicted minus true, or minus the runner-up where the verdict is
-            right); or a class, as `target_of_class` names it.
+            right); `nearest`: predicted minus 0.6 times the mean of the three classes that come next (Zhang et al.,
+            "Finer-CAM: Spotting the Difference Reveals Finer Details for Visual Explanation", CVPR 2025), or other
+            numbers as in `nearest:3:0.6`; or a class, as `target_of_class` names it.
         logits: (B, C).
         labels: (B,) indices of the true classes.
         classes: Names in the order of the outputs.
@@ -153,8 +192,22 @@ def target_weights(target: str, logits: tf.Tensor, labels: tf.Tensor, classes: S
     if target == "contrast":
         against = tf.where(tf.equal(top[:, 0], labels), top[:, 1], labels)
         return predicted - tf.one_hot(against, num_classes)
+    nearest = nearest_of(target)
+    if nearest is not None:
+        num_others = min(nearest.num_classes, num_classes - 1)
+        others = tf.math.top_k(logits, k=num_others + 1).indices[:, 1:]
+        return predicted - nearest.weight * tf.reduce_mean(tf.one_hot(others, num_classes), axis=1)
     index = tf.fill([tf.shape(logits)[0]], list(classes).index(class_of(target)))
     return tf.one_hot(index, num_classes)
+
+
+def _relevance_of_tokens(trace: Trace, frozen: FrozenGradients) -> list[tf.Tensor]:
+    """r_l of every block, (B, T)."""
+    pairs = zip(trace.insides, frozen.at_inputs, strict=True)
+    return [
+        tf.reduce_sum(tf.cast(inside.inputs, tf.float32) * tf.cast(gradient, tf.float32), axis=-1)
+        for inside, gradient in pairs
+    ]
 
 
 def _class_token_row(trace: Trace) -> tf.Tensor:

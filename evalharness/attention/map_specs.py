@@ -4,14 +4,14 @@ import re
 from collections.abc import Callable, Sequence
 
 from evalharness.attention.registry import METHODS
-from evalharness.attention.targets import TARGETS, class_of, target_of_class
+from evalharness.attention.targets import TARGETS, class_of, is_word, target_of_class
 from evalharness.config import AttentionConfig, MapConfig
 from evalharness.errors import ConfigError
 from evalharness.records import MapSpec
 from evalharness.slugs import slug
 
 MAP_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,79}")
-TAKEN_ENDINGS = (".sum", ".signed")
+TAKEN_ENDINGS = (".sum", ".signed", ".completeness")
 """Of files that are stored beside a map's own."""
 
 
@@ -54,7 +54,7 @@ def _spec(entry: MapConfig, default_target: str, classes: Sequence[str]) -> MapS
         )
     options = {**method.default_options, **entry.options}
     target = _named_class(entry.target or default_target, classes)
-    if target not in TARGETS and class_of(target) not in classes:
+    if not is_word(target) and class_of(target) not in classes:
         raise ConfigError(
             "unknown attention target",
             expected=f"{', '.join(TARGETS)}, or one of {', '.join(map(target_of_class, classes))}",
@@ -64,12 +64,15 @@ def _spec(entry: MapConfig, default_target: str, classes: Sequence[str]) -> MapS
     if not method.is_class_specific:
         target = "predicted"
     map_id = _map_id(entry, target, is_default=options == method.default_options)
-    return MapSpec(map_id, entry.method, target, options, method.version, is_signed=method.needs == "perturbation")
+    return MapSpec(
+        map_id, entry.method, target, options, method.version,
+        is_signed=method.is_signed, is_complete=method.needs == "frozen_gradients",
+    )  # fmt: skip
 
 
 def _named_class(target: str, classes: Sequence[str]) -> str:
     """A class in the one way in which it is named as a target; anything else as it is."""
-    if target in TARGETS:
+    if is_word(target):
         return target
     named = next((name for name in (target, class_of(target)) if name in classes), None)
     return target if named is None else target_of_class(named)
@@ -126,7 +129,7 @@ def _map_id(entry: MapConfig, target: str, *, is_default: bool) -> str:
         if entry.name.endswith(TAKEN_ENDINGS) or (entry.name in METHODS and entry.name != entry.method):
             raise ConfigError(
                 f"map name of {entry.method} is taken",
-                expected=f"no other method's name, and not ending in {' or '.join(TAKEN_ENDINGS)}",
+                expected=f"no other method's name, and not ending in {', '.join(TAKEN_ENDINGS)}",
                 got=entry.name,
                 where="attention.methods",
             )

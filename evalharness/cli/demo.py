@@ -22,7 +22,7 @@ from evalharness.statistics import paired_bootstrap
 if TYPE_CHECKING:
     from evalharness.report.lineup import LineupCell
 
-MAIN_MAP = "grad_attention"
+MAIN_MAP = "libra"
 STORY = {
     "head_only": "backbone frozen, head trained",
     "clean": "fine-tuned on varied photos",

@@ -28,5 +28,5 @@ class AttentionConfig(Frozen):
     methods: Annotated[tuple[MapConfig, ...], BeforeValidator(_named_methods)]
     target: Text = Field(
         "predicted",
-        description="`predicted`, `true`, `contrast`, or a class name (`class:true` for a class that is called so).",
+        description="`predicted`, `true`, `contrast`, `nearest`, or a class name (`class:true` if one is called so).",
     )

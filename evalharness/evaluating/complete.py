@@ -41,18 +41,24 @@ def complete(
     session, inputs, folder = rows.session, rows.session.inputs, rows.writer.folder
     probs = softmax(rows.logits, axis=1)
     evaluation = _evaluate(rows, probs)
-    samples = results.samples_table(rows.samples, inputs.dataset.images, probs, inputs.classes, rows.writer.map_sums())
+    errors = rows.writer.completeness_errors()
+    samples = results.samples_table(
+        rows.samples, inputs.dataset.images, probs, inputs.classes,
+        map_sums=rows.writer.map_sums(), completeness_errors=errors,
+    )  # fmt: skip
     results.write_tables(folder, samples, evaluation, kept.skipped, inputs.classes)
     _draw(rows, samples, evaluation, findings)
     order_warning = class_order_warning(evaluation.confusion, inputs.classes)
-    if order_warning:
-        warn(order_warning)
+    late_warnings = [*results.completeness_warnings(errors), *([order_warning] if order_warning else [])]
+    for warning in late_warnings:
+        warn(warning)
     warnings = [
         *results.ProbeWarnings(folder, inputs.fingerprint).read(),
         *warnings_of_regions(inputs, session.model_properties.grid_size),
-        *([order_warning] if order_warning else []),
+        *late_warnings,
     ]
-    measures = results.map_measures(rows.maps) | results.speed_measures(session.clock.durations_s, num_predicted)
+    measures = results.map_measures(rows.maps) | results.completeness_measures(errors)
+    measures |= results.speed_measures(session.clock.durations_s, num_predicted)
     for found in findings:
         measures |= found.measures
     manifest = results.build_manifest(

@@ -114,7 +114,7 @@ def read_regions(config: RunConfig, dataset: Dataset, classes: Sequence[str]) ->
             expected="at least one method",
             got="[]",
             where="attention.methods",
-            fix="Name a method, such as attention.methods=[grad_attention], or set dataset.annotations=null",
+            fix="Name a method, such as attention.methods=[libra], or set dataset.annotations=null",
         )
     found = load_annotations(
         path,

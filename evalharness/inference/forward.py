@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from evalharness.attention import METHODS, Gradients, check_options, target_weights, to_density
+from evalharness.attention import METHODS, Gradients, check_options, completeness_error, target_weights, to_density
 from evalharness.lazy import LazyModule
-from evalharness.records import BatchOutput, FloatArray, IntArray, MapSpec, Trace, UInt8Array, VisionTransformer
+from evalharness.records import (
+    BatchOutput,
+    FloatArray,
+    FrozenGradients,
+    IntArray,
+    MapSpec,
+    Trace,
+    UInt8Array,
+    VisionTransformer,
+)
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -19,22 +30,27 @@ else:
 MAX_COPIES = 32
 
 
-class Traced(NamedTuple):
-    """What leaves the graph for one batch."""
+GRADIENT_BYTES = 1e9
+"""Of activations that wait for a backward pass: more images than fit into it are run a few at a time."""
 
-    logits: tf.Tensor
-    features: tf.Tensor
-    patch_norms: tf.Tensor
-    relevance: Mapping[str, tf.Tensor]
-    weights: Mapping[str, tf.Tensor]
+
+class Traced(NamedTuple):
+    """What leaves the graph for one batch: tensors inside it, arrays outside."""
+
+    logits: Any
+    features: Any
+    patch_norms: Any
+    relevance: Mapping[str, Any]
+    completeness_errors: Mapping[str, Any]
+    weights: Mapping[str, Any]
     """By target, (B, C): the target score is their product with the logits."""
 
 
 class ForwardPass:
     """One model and the maps wanted of it, compiled once for all batch sizes.
 
-    All maps of one target share one forward and one backward pass; `legrad` adds a shallow backward pass per block, and
-    `occlusion` a forward pass per group of patches.
+    All maps of one target share one forward and one backward pass; `libra` has a backward pass of its own, through
+    frozen gates, `legrad` adds a shallow one per block, and `occlusion` a forward pass per group of patches.
 
     Args:
         model: The loaded model.
@@ -42,12 +58,14 @@ class ForwardPass:
 
     Raises:
         ConfigError: An option of a map does not fit the model.
+        ModelError: `libra` has no rule for a layer of the model.
     """
 
     def __init__(self, model: VisionTransformer, specs: Sequence[MapSpec]) -> None:
         check_options(specs, num_layers=model.num_layers, num_heads=model.num_heads, grid_size=model.grid_size)
         self.model = model
         self._specs = tuple(specs)
+        self._pull_back = model.freeze() if self._targets("frozen_gradients") else None
         images = tf.TensorSpec((None, *model.image_size, 3), tf.uint8)
         self._compiled = tf.function(self._trace_and_reduce, input_signature=[images, tf.TensorSpec((None,), tf.int32)])
         self._compiled_logits = tf.function(self._logits_alone, input_signature=[images])
@@ -60,7 +78,7 @@ class ForwardPass:
             labels: (B,) indices of the true classes; they only choose the class that a map explains.
             row_ids: B keys, which seed the noise of the baseline.
         """
-        traced = Traced(*self._compiled(tf.constant(images), tf.constant(labels, tf.int32)))
+        traced = self._run(images, labels)
         grid_size = self.model.grid_size
         densities, sums, signed = {}, {}, {}
         for spec in self._specs:
@@ -68,15 +86,20 @@ class ForwardPass:
             if method.needs == "nothing":
                 relevance = method.relevance(row_ids, grid_size)
             elif method.needs == "perturbation":
-                differences = self._perturb(spec, images, traced.weights[spec.target].numpy())
+                differences = self._perturb(spec, images, traced.weights[spec.target])
                 signed[spec.map_id] = differences.reshape(-1, *grid_size)
                 relevance = np.maximum(differences, 0)
             else:
-                relevance = traced.relevance[spec.map_id].numpy()
+                relevance = traced.relevance[spec.map_id]
+                if method.is_signed:
+                    signed[spec.map_id] = relevance.reshape(-1, *grid_size)
+                    relevance = np.maximum(relevance, 0)
             density, sums[spec.map_id] = to_density(relevance)
             densities[spec.map_id] = density.reshape(-1, *grid_size)
-        norms = traced.patch_norms.numpy().reshape(-1, *grid_size)
-        return BatchOutput(traced.logits.numpy(), traced.features.numpy(), norms, densities, sums, signed)
+        norms = traced.patch_norms.reshape(-1, *grid_size)
+        return BatchOutput(
+            traced.logits, traced.features, norms, densities, sums, signed, dict(traced.completeness_errors)
+        )
 
     def logits(self, images: UInt8Array) -> FloatArray:
         """Logits alone, (n, C), of any number of images (n, height, width, 3), a few at a time."""
@@ -96,6 +119,33 @@ class ForwardPass:
             int(str(spec.options["group_size"])) for spec in self._specs if METHODS[spec.method].needs == "perturbation"
         ]
         return 1 + sum(1 + -(-rows // size) * -(-columns // size) for size in groups)
+
+    def _run(self, images: UInt8Array, labels: IntArray) -> Traced:
+        size = self._images_at_once()
+        parts = [
+            self._compiled(
+                tf.constant(images[start : start + size]), tf.constant(labels[start : start + size], tf.int32)
+            )
+            for start in range(0, len(images), size)
+        ]
+        return Traced(
+            *tf.nest.map_structure(lambda *chunks: np.concatenate([chunk.numpy() for chunk in chunks]), *parts)
+        )
+
+    def _images_at_once(self) -> int:
+        """As many as a backward pass has room for; any number where there is none."""
+        model = self.model
+        if self._targets("gradients", "block_gradients"):
+            # Gradients of every block's attention and of its softmax wait beside it.
+            copies = 2
+        elif self._targets("frozen_gradients"):
+            copies = 1
+        else:
+            return sys.maxsize
+        num_tokens = math.prod(model.grid_size) + 1
+        # Attention of every head; queries, keys, values and an MLP of four times the hidden size.
+        floats = model.num_layers * num_tokens * (model.num_heads * num_tokens + 7 * model.hidden_size)
+        return max(1, int(GRADIENT_BYTES / (4 * copies * floats)))
 
     def _perturb(self, spec: MapSpec, images: UInt8Array, weights: FloatArray) -> FloatArray:
         method, grid_size = METHODS[spec.method], self.model.grid_size
@@ -126,7 +176,8 @@ class ForwardPass:
             key: Gradients([tape.gradient(s, a) for s, a in zip(per_block, trace.attentions, strict=True)])
             for key, per_block in block_scores.items()
         }
-        relevance = {}
+        frozen = self._frozen_gradients(trace, weights)
+        relevance, errors = {}, {}
         for spec in self._specs:
             method = METHODS[spec.method]
             if method.needs == "attention":
@@ -136,12 +187,23 @@ class ForwardPass:
             elif method.needs == "block_gradients":
                 key = (spec.target, str(spec.options["readout"]))
                 relevance[spec.map_id] = method.relevance(trace, block_gradients[key], **spec.options)
+            elif method.needs == "frozen_gradients":
+                relevance[spec.map_id] = method.relevance(trace, frozen[spec.target], **spec.options)
+                start_layer = int(str(spec.options["start_layer"]))
+                errors[spec.map_id] = completeness_error(trace, frozen[spec.target], start_layer=start_layer)
         patches = tf.cast(trace.block_outputs[-1], tf.float32)[:, trace.num_prefix_tokens :]
-        return Traced(logits, tf.cast(trace.features, tf.float32), tf.norm(patches, axis=-1), relevance, weights)
+        return Traced(
+            logits, tf.cast(trace.features, tf.float32), tf.norm(patches, axis=-1), relevance, errors, weights
+        )
+
+    def _frozen_gradients(self, trace: Trace, weights: Mapping[str, tf.Tensor]) -> dict[str, FrozenGradients]:
+        if self._pull_back is None:
+            return {}
+        return {target: self._pull_back(trace, weights[target]) for target in self._targets("frozen_gradients")}
 
     def _targets(self, *needs: str) -> tuple[str, ...]:
         """The targets of the class-specific maps, each once; of those with these needs, if any are named."""
-        wanted = needs or ("gradients", "block_gradients", "perturbation")
+        wanted = needs or ("gradients", "block_gradients", "frozen_gradients", "perturbation")
         return tuple(dict.fromkeys(spec.target for spec in self._specs if METHODS[spec.method].needs in wanted))
 
     def _readouts(self) -> tuple[tuple[str, str], ...]:

@@ -82,6 +82,7 @@ def load_model(
     return VisionTransformer(
         trace=traced.trace,
         readout=traced.readout,
+        freeze=traced.freeze,
         predict_probs=traced.predict_probs,
         classes=tuple(classes),
         preprocessing=preprocessing_text(config.preprocessing),

@@ -1,13 +1,16 @@
 """Opens a Keras model up: one function from images to logits, features and every block's attention."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evalharness.config import Normalization
 from evalharness.errors import ModelError
 from evalharness.model.backbone import Backbone, leaves
+from evalharness.model.frozen_blocks import pull_back_block, pull_back_norm, replay_block
+from evalharness.model.frozen_head import FrozenHead
 from evalharness.model.preprocessing import preprocess
-from evalharness.records import Trace
+from evalharness.records import FrozenGradients, Trace
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -65,11 +68,11 @@ class TracedModel:
         self.model = model
         self.preprocessing = preprocessing
         self.ending = find_ending(model, output)
-        *earlier, self._last_block = backbone.blocks
-        outputs = [block.output for block in earlier]
-        tokens, attentions = [pair[0] for pair in outputs], [pair[1] for pair in outputs]
-        self._up_to_last = tf.keras.Model(backbone.model.input, [self._last_block.input, *tokens, *attentions])
-        self._num_earlier = len(earlier)
+        self._blocks = backbone.blocks
+        ends = [block.output[0] for block in self._blocks]
+        starts = [block.input for block in self._blocks]
+        self._embed = tf.keras.Model(backbone.model.input, starts[0])
+        self._between_blocks = [_between(end, start) for end, start in zip(ends, starts[1:], strict=False)]
         self._encoder_norm = backbone.encoder_norm
         self._num_prefix_tokens = backbone.num_prefix_tokens
         token = backbone.extract_token.output
@@ -91,23 +94,41 @@ class TracedModel:
         Args:
             images: RGB of 0 to 255, float32 (B, height, width, 3); preprocessed inside.
         """
-        import tensorflow as tf
-
         values = preprocess(images, self.preprocessing)
         if self._before is not None:
             values = self._before(values, training=False)
-        # Keras gives the one output of a model with one block without a list.
-        inputs, *rest = tf.nest.flatten(self._up_to_last(values, training=False))
-        normalized = self._last_block.layernorm1(inputs)
-        tokens, attention = replay_block(self._last_block, inputs, normalized)
+        tokens, insides, outputs = self._embed(values, training=False), [], []
+        for block, before in zip(self._blocks, [None, *self._between_blocks], strict=True):
+            tokens, inside = replay_block(block, tokens if before is None else before(tokens, training=False))
+            insides.append(inside)
+            outputs.append(tokens)
         features = self._encoder_norm(tokens)[:, 0]
         return Trace(
             logits=self._head_logits(features),
             features=features,
-            attentions=(*rest[self._num_earlier :], attention),
-            block_outputs=(*rest[: self._num_earlier], tokens),
-            last_normalized=normalized,
+            attentions=tuple(inside.attention for inside in insides),
+            block_outputs=tuple(outputs),
+            last_normalized=insides[-1].normalized,
             num_prefix_tokens=self._num_prefix_tokens,
+            insides=tuple(insides),
+        )
+
+    def freeze(self) -> "Callable[[Trace, tf.Tensor], FrozenGradients]":
+        """The backward pass with every gate held constant, after the head is found to have a rule for each layer.
+
+        Raises:
+            ModelError: A layer between the features and the logits, or between two blocks, has no rule.
+        """
+        if any(self._between_blocks):
+            raise ModelError(
+                "libra has no rule for a layer between two blocks",
+                expected="blocks that follow one another",
+                got=", ".join(layer.name for part in self._between_blocks if part for layer in part.layers[1:]),
+                where="attention.methods",
+                fix="Leave libra out of attention.methods",
+            )
+        return _FrozenBackward(
+            self._blocks, self._encoder_norm, FrozenHead([part for part in self._heads if part], self.ending.logits)
         )
 
     def readout(self, tokens: "tf.Tensor", pool: str) -> "tf.Tensor":
@@ -135,22 +156,28 @@ class TracedModel:
         return self.ending.probs(self.model(inputs, training=False))
 
 
-def replay_block(
-    block: "tf.keras.layers.Layer", inputs: "tf.Tensor", normalized: "tf.Tensor"
-) -> tuple["tf.Tensor", "tf.Tensor"]:
-    """A vit-keras transformer block from its sublayers, so that a gradient can stop at its first norm's output.
+@dataclass(frozen=True)
+class _FrozenBackward:
+    blocks: Sequence["tf.keras.layers.Layer"]
+    encoder_norm: "tf.keras.layers.Layer"
+    head: FrozenHead
 
-    Args:
-        block: The block.
-        inputs: (B, T, D).
-        normalized: `block.layernorm1(inputs)`.
+    def __call__(self, trace: Trace, weights: "tf.Tensor") -> FrozenGradients:
+        import tensorflow as tf
 
-    Returns:
-        The block's output (B, T, D) and attention (B, H, T, T), as the block itself gives them without dropout.
-    """
-    attended, attention = block.att(normalized)
-    tokens = attended + inputs
-    return tokens + block.mlpblock(block.layernorm2(tokens), training=False), attention
+        at_features, constant = self.head.pull_back(trace.features, weights)
+        tokens = trace.block_outputs[-1]
+        # Only the class token is read.
+        at_normalized = tf.pad(at_features[:, None], ((0, 0), (0, tf.shape(tokens)[1] - 1), (0, 0)))
+        gradient, added = pull_back_norm(self.encoder_norm, tokens, tf.cast(at_normalized, tokens.dtype))
+        gradients, constants = [], []
+        for block, inside in zip(reversed(self.blocks), reversed(trace.insides), strict=True):
+            constant = constant + tf.cast(added, constant.dtype)
+            gradient, added = pull_back_block(block, inside, gradient)
+            gradients.append(gradient)
+            constants.append(constant + tf.cast(added, constant.dtype))
+        scores = tf.reduce_sum(tf.cast(weights, trace.logits.dtype) * trace.logits, axis=1)
+        return FrozenGradients(tuple(reversed(gradients)), tuple(reversed(constants)), scores)
 
 
 def find_ending(model: "tf.keras.Model", output: str) -> Ending:

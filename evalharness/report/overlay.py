@@ -10,7 +10,9 @@ from PIL import Image, ImageDraw, ImageFont
 from evalharness.records import WHOLE, Extent, FloatArray, UInt8Array
 
 COLOUR_MAP = "inferno"
-ALPHA = 0.6
+ALPHA = 0.8
+LIFT, GAIN = 0.3, 0.8
+"""The grey photo is brightened to LIFT + GAIN x grey, at most 1: a multiplied colour is seen on black fur as well."""
 MAX_ASPECT = 16
 """Longer side / shorter side of what is drawn."""
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
@@ -66,9 +68,10 @@ def _is_seen(size: tuple[int, int], extent: Extent) -> FloatArray:
 def overlay(
     photo: UInt8Array, density: FloatArray, *, density_max: float, alpha: float = ALPHA, extent: Extent = WHOLE
 ) -> UInt8Array:
-    """The photo in grey under the colours of its attention density.
+    """The photo in grey, multiplied by the colours of its attention density.
 
-    The photo loses its own colours, so that a hue always means density, never petals.
+    The photo loses its own colours, so that a hue always means density, never petals; and what is multiplied is seen
+    under the hottest part too, which colours laid over it would hide.
 
     Args:
         photo: RGB (height, width, 3).
@@ -84,13 +87,14 @@ def overlay(
     if np.isnan(pixels).any():
         return mark_no_map(photo)
     weight: FloatArray = alpha * _is_seen(_size(photo), extent)
-    levels = _rounded(np.clip(255 * pixels / density_max, 0, 255))
-    grey = (photo.astype(np.float32) @ _LUMA)[..., None]
-    return _rounded(grey + weight * (_palette()[levels] - grey))
+    grey = np.minimum(255 * LIFT + GAIN * (photo.astype(np.float32) @ _LUMA)[..., None], 255)
+    return _rounded(
+        grey * (1 - weight + weight * _palette()[_rounded(255 * scale_position(pixels, density_max))] / 255)
+    )
 
 
 def darken(photo: UInt8Array, density: FloatArray, *, density_max: float, extent: Extent = WHOLE) -> UInt8Array:
-    """The photo multiplied by its attention: black at density 0, unchanged from `density_max` on.
+    """The photo multiplied by the root of its attention: black at density 0, unchanged from `density_max` on.
 
     Args:
         photo: RGB (height, width, 3).
@@ -104,8 +108,13 @@ def darken(photo: UInt8Array, density: FloatArray, *, density_max: float, extent
     pixels = upsample(density, _size(photo), extent)
     if np.isnan(pixels).any():
         return mark_no_map(photo)
-    brightness = np.clip(pixels / density_max, 0, 1)[..., None] * _is_seen(_size(photo), extent)
+    brightness = scale_position(pixels, density_max)[..., None] * _is_seen(_size(photo), extent)
     return _rounded(photo.astype(np.float32) * brightness)
+
+
+def scale_position(density: FloatArray, density_max: float) -> FloatArray:
+    """Where densities are on the colour scale, 0 to 1: their square root, which keeps average and hot patches apart."""
+    return np.sqrt(np.clip(density / density_max, 0, 1))
 
 
 STYLES: Mapping[str, Callable[..., UInt8Array]] = {"overlay": overlay, "darkened": darken}

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import ListedColormap, Normalize
+from matplotlib.colors import ListedColormap, PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
@@ -146,12 +146,12 @@ def _write_caption(canvas: Canvas, pair: AttentionPair, left: float, bottom: flo
 
 
 def add_colour_bar(canvas: Canvas, density_max: float, style: str = "overlay") -> None:
-    """The colours as they look over a mid-grey photo, with the average patch marked."""
+    """The colours as they look over a bright photo, with the average patch marked."""
     is_dark = style == "darkened"
     tints = colormaps["gray" if is_dark else COLOUR_MAP](np.arange(256))
     if not is_dark:
-        tints = ALPHA * tints + (1 - ALPHA) * 0.5
-    scale = ScalarMappable(Normalize(0, density_max), ListedColormap(tints[:, :3]))
+        tints = ALPHA * tints + (1 - ALPHA)
+    scale = ScalarMappable(PowerNorm(0.5, 0, density_max), ListedColormap(tints[:, :3]))
     axes = canvas.add_axes(MARGIN, canvas.height - 0.7, 2 * PANEL + GAP, 0.14)
     bar = canvas.figure.colorbar(scale, cax=axes, orientation="horizontal", extend="max")
     ticks = MaxNLocator(6, integer=True).tick_values(0, density_max)

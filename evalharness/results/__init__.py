@@ -3,6 +3,8 @@
 from evalharness.results.failed_rows import KeptRows, drop_failed_rows
 from evalharness.results.manifest_content import (
     build_manifest,
+    completeness_measures,
+    completeness_warnings,
     default_folder,
     map_measures,
     request_of,
@@ -26,6 +28,8 @@ __all__ = [
     "StoredResult",
     "build_manifest",
     "build_recipe",
+    "completeness_measures",
+    "completeness_warnings",
     "default_folder",
     "drop_failed_rows",
     "fingerprint",

@@ -17,6 +17,9 @@ from evalharness.results.model_properties import ModelProperties
 from evalharness.results.recipe import fingerprint
 from evalharness.slugs import slug
 
+MAX_COMPLETENESS_ERROR = 0.01
+"""Of the score, or of one logit where the score is smaller: above it a map that should add up does not."""
+
 
 def default_folder(runs_dir: Path, run_name: str, digest: str) -> Path:
     """`runs_dir`/results/<run>-<recipe>: one folder a recipe, so that equal recipes meet and others never do."""
@@ -122,6 +125,26 @@ def map_measures(maps: Mapping[str, FloatArray]) -> dict[str, float]:
         f"attention/{map_id}/num_undefined": float(np.isnan(np.asarray(values[:, 0, 0], np.float32)).sum())
         for map_id, values in maps.items()
     }
+
+
+def completeness_measures(errors: Mapping[str, FloatArray]) -> dict[str, float]:
+    """Median and largest completeness error of the images, by metric name."""
+    measures = {}
+    for map_id, values in errors.items():
+        measures[f"attention/{map_id}/completeness_error_median"] = float(np.median(values))
+        measures[f"attention/{map_id}/completeness_error_max"] = float(np.max(values))
+    return measures
+
+
+def completeness_warnings(errors: Mapping[str, FloatArray]) -> list[str]:
+    """A sentence for each map whose values do not add up to the score in some images."""
+    counts = {map_id: int((~(values <= MAX_COMPLETENESS_ERROR)).sum()) for map_id, values in errors.items()}
+    return [
+        f"map {map_id} does not add up in {count} of {len(errors[map_id])} images: its values and the constant "
+        f"miss the score by more than {MAX_COMPLETENESS_ERROR:.0%}; do not rely on it there"
+        for map_id, count in counts.items()
+        if count
+    ]
 
 
 def speed_measures(durations_s: Mapping[str, float], num_predicted: int) -> dict[str, float]:

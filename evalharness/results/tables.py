@@ -15,7 +15,9 @@ def samples_table(
     images: Mapping[str, ImageInfo],
     probs: FloatArray,
     class_names: Sequence[str],
+    *,
     map_sums: Mapping[str, FloatArray],
+    completeness_errors: Mapping[str, FloatArray],
 ) -> pd.DataFrame:
     """One row per evaluated image, in CSV order.
 
@@ -25,10 +27,11 @@ def samples_table(
         probs: (rows, C).
         class_names: In the order of the outputs.
         map_sums: Raw sums of each map, (rows,), by map id.
+        completeness_errors: How far the values of maps that should add up to the score are from it, (rows,), by map id.
 
     Returns:
-        Columns `row_id, path, label, pred_label, correct, confidence, prob_<class>..., map_sum_<map_id>...`, then
-        `group, csv_line, sha256, width, height, exif_orientation`.
+        Columns `row_id, path, label, pred_label, correct, confidence, prob_<class>..., map_sum_<map_id>...`,
+        `completeness_error_<map_id>...`, then `group, csv_line, sha256, width, height, exif_orientation`.
     """
     pred_labels = [class_names[index] for index in probs.argmax(axis=1)]
     labels = [sample.label for sample in samples]
@@ -43,6 +46,7 @@ def samples_table(
     }
     columns |= {f"prob_{name}": probs[:, index] for index, name in enumerate(class_names)}
     columns |= {f"map_sum_{map_id}": values for map_id, values in map_sums.items()}
+    columns |= {f"completeness_error_{map_id}": values for map_id, values in completeness_errors.items()}
     columns |= {
         "group": [sample.group for sample in samples],
         "csv_line": [sample.csv_line for sample in samples],

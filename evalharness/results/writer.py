@@ -33,6 +33,8 @@ class ArrayLayout:
     map_ids: tuple[str, ...]
     signed_ids: tuple[str, ...] = ()
     """Maps whose values are kept with their sign as well."""
+    complete_ids: tuple[str, ...] = ()
+    """Maps whose values add up to the score."""
 
     @classmethod
     def of(
@@ -41,7 +43,8 @@ class ArrayLayout:
         """The layout of one model's results."""
         map_ids = tuple(spec.map_id for spec in specs)
         signed_ids = tuple(spec.map_id for spec in specs if spec.is_signed)
-        return cls(num_rows, len(classes), model.hidden_size, model.grid_size, map_ids, signed_ids)
+        complete_ids = tuple(spec.map_id for spec in specs if spec.is_complete)
+        return cls(num_rows, len(classes), model.hidden_size, model.grid_size, map_ids, signed_ids, complete_ids)
 
     def arrays(self) -> dict[str, tuple[tuple[int, ...], type]]:
         """Shape and type of every array, by its path in the folder."""
@@ -53,6 +56,7 @@ class ArrayLayout:
             **{f"maps/{map_id}.npy": ((rows, *self.grid_size), np.float16) for map_id in self.map_ids},
             **{f"maps/{map_id}.sum.npy": ((rows,), np.float64) for map_id in self.map_ids},
             **{f"maps/{map_id}.signed.npy": ((rows, *self.grid_size), np.float32) for map_id in self.signed_ids},
+            **{f"maps/{map_id}.completeness.npy": ((rows,), np.float32) for map_id in self.complete_ids},
             "done.npy": ((rows,), np.uint8),
         }
 
@@ -112,6 +116,7 @@ class ResultsWriter:
             rows[f"maps/{map_id}.npy"] = density
             rows[f"maps/{map_id}.sum.npy"] = output.map_sums[map_id]
         rows |= {f"maps/{map_id}.signed.npy": values for map_id, values in output.signed.items()}
+        rows |= {f"maps/{map_id}.completeness.npy": values for map_id, values in output.completeness_errors.items()}
         for name, values in rows.items():
             self._arrays[name][positions] = values
             self._arrays[name].flush()
@@ -143,6 +148,10 @@ class ResultsWriter:
     def map_sums(self) -> dict[str, FloatArray]:
         """The raw sums, (rows,), by map id."""
         return {map_id: np.array(self.array(f"maps/{map_id}.sum.npy")) for map_id in self.layout.map_ids}
+
+    def completeness_errors(self) -> dict[str, FloatArray]:
+        """How far each map's values are from adding up to the score, (rows,), by map id."""
+        return {map_id: np.array(self.array(f"maps/{map_id}.completeness.npy")) for map_id in self.layout.complete_ids}
 
     def keep_rows(self, positions: IntArray) -> None:
         """Drops the rows that are not in `positions` from every array, where there are any."""

@@ -1,7 +1,8 @@
 """Speed and memory as ratios, side by side in one run: `make bench`.
 
-Random weights of ViT-B/16 and photos made on the spot: the arithmetic is the same as for real ones. Every ratio is a
-median over interleaved repeats, because machines are shared and drift.
+Random weights of ViT-B/16 and photos made on the spot: the arithmetic is the same as for real ones. Machines are shared
+and drift, so every repeat times the base right before what is compared with it, in the same process and with the same
+threads, once both are warm; told are the median ratio and the quartiles.
 """
 
 import argparse
@@ -31,19 +32,22 @@ SMALL_VIT = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=64, help="images of the ratios to model.predict")
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--images", type=int, default=32, help="images of the ratios to model.predict")
+    parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--notebook-images", type=int, default=200)
     parser.add_argument("--notebook-maps", type=int, default=12, help="maps timed of the notebook's way, per image")
     parser.add_argument("--run-images", type=int, default=1000, help="images of the run whose overhead is measured")
-    parser.add_argument("--only", choices=["methods", "bfloat16", "notebook", "overhead", "memory"])
+    parser.add_argument("--only", choices=["methods", "bfloat16", "notebook", "overhead", "batch-memory", "memory"])
     parser.add_argument("--memory-child", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--batch-child", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     if arguments.memory_child:
         return report_memory(arguments.folder, arguments.memory_child)
+    if arguments.batch_child:
+        return report_batch_memory(arguments.folder, arguments.batch_child)
     print(f"{platform.machine()}, {cpu_name()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -52,6 +56,7 @@ def main() -> None:
             "bfloat16": lambda: bench_bfloat16(folder, arguments.images, arguments.repeats),
             "notebook": lambda: bench_notebook(folder, arguments.notebook_images, arguments.notebook_maps),
             "overhead": lambda: bench_overhead(folder, arguments.run_images),
+            "batch-memory": lambda: bench_batch_memory(folder),
             "memory": lambda: bench_memory(folder),
         }
         for section, run in sections.items():
@@ -224,19 +229,19 @@ def bench_bfloat16(folder: Path, count: int, repeats: int) -> None:
 
 
 def interleaved(timed: dict[str, Callable[[], float]], base: str, repeats: int, title: str) -> None:
-    """Prints the median ratio of each function's seconds to the base's, taken in turn."""
+    """Prints the median ratio of each function's seconds to those of the base right before it, and its quartiles."""
     for run in timed.values():
         run()
-    seconds = {name: [] for name in timed}
-    for _ in range(repeats):
-        for name, run in timed.items():
-            seconds[name].append(run())
     print(f"\n{title} ({repeats} repeats)")
-    for name, values in seconds.items():
-        ratios = np.array(values) / np.array(seconds[base])
+    for name, run in timed.items():
+        if name == base:
+            continue
+        pairs = np.array([(timed[base](), run()) for _ in range(repeats)])
+        ratios = pairs[:, 1] / pairs[:, 0]
+        low, middle, high = np.quantile(ratios, [0.25, 0.5, 0.75])
         print(
-            f"  {name:<16} {np.median(values):8.2f} s   ratio to {base}: median {np.median(ratios):.2f} "
-            f"(min {ratios.min():.2f}, max {ratios.max():.2f})"
+            f"  {name:<16} {np.median(pairs[:, 1]):8.2f} s   ratio to {base}: {middle:.2f} "
+            f"(quartiles {low:.2f} to {high:.2f}, all {ratios.min():.2f} to {ratios.max():.2f})"
         )
 
 
@@ -316,6 +321,37 @@ def forward_only(values: dict[str, object], count: int) -> float:
         forward(images, labels, row_ids)
         batches_s.append(time.perf_counter() - start)
     return float(np.median(batches_s)) / 32 * count
+
+
+def bench_batch_memory(folder: Path) -> None:
+    """Peak memory of ViT-B/16 on batches of 32, each method in a process of its own, beside `model.predict`."""
+    write_weights(folder, VIT_B16)
+    write_photos(folder, 32)
+    print("\npeak memory of the process, ViT-B/16, batches of 32")
+    for name in ("model.predict", "rollout", "libra", "grad_attention", "legrad"):
+        command = [sys.executable, "-m", "tests.bench", "--batch-child", name, "--folder", str(folder)]
+        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        peaks = json.loads(output.splitlines()[-1])
+        print(f"  {name:<16} {peaks['peak_mb']:8.0f} MB, {peaks['loaded_mb']:.0f} MB of it before the first batch")
+
+
+def report_batch_memory(folder: Path, name: str) -> None:
+    """Runs two batches in this process and prints its peak memory."""
+    import resource
+
+    def peak_mb() -> float:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+    methods = ["random"] if name == "model.predict" else [name]
+    forward = open_session(overrides(folder, VIT_B16, write_photos(folder, 32), attention__methods=methods)).forward
+    images = np.random.default_rng(0).integers(0, 256, (32, 224, 224, 3), np.uint8)
+    loaded_mb = peak_mb()
+    for _ in range(2):
+        if name == "model.predict":
+            forward.model.keras_model.predict(images.astype(np.float32), verbose=0, batch_size=32)
+        else:
+            forward(images, np.zeros(32, np.int32), [""] * 32)
+    print(json.dumps({"peak_mb": peak_mb(), "loaded_mb": loaded_mb}))
 
 
 def bench_memory(folder: Path) -> None:

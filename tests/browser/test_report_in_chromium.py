@@ -219,7 +219,7 @@ def test_maps_are_drawn_as_in_the_figures(page, report_folder, map_id):
     pixels = drawn(page, f"#viewer canvas[data-map='{map_id}']")
     density = np.load(report_folder / "maps" / f"{map_id}.npy")[7].astype(np.float32)
     # A step of the page's bytes is up to four of the 256 colours, near the top of the scale.
-    expected = upsample(density, pixels.shape[:2]) / density_max * 255
+    expected = 255 * np.sqrt(np.clip(upsample(density, pixels.shape[:2]) / density_max, 0, 1))
     colours = (colormaps["inferno"](np.arange(256))[:, :3] * 255).round().astype(int)
     near = np.clip(np.rint(expected).astype(int)[..., None] + np.arange(-3, 4), 0, 255)
     distance = np.abs(colours[near] - pixels[..., None, :3]).max(axis=-1).min(axis=-1)
@@ -242,7 +242,7 @@ def test_reader_sets_the_opacity(page):
             "getComputedStyle(tile.querySelector('img')).filter]"
         )
 
-    assert look() == ["0.6", "grayscale(1)"]
+    assert look() == ["0.8", "grayscale(1) contrast(0.5714) brightness(1.4)"]
     slider = element(page, "#opacity")
     slider.send_keys(Keys.HOME)
     assert look() == ["0", "none"]

@@ -20,7 +20,7 @@ from vit_keras import layers, visualize
 import evalharness
 from evalharness.results import StoredResult
 
-ALL_METHODS = ["grad_attention", "rollout", "last_attention"]
+ALL_METHODS = ["libra", "grad_attention", "rollout", "last_attention"]
 
 
 def keras_probs(tiny_run, rows):
@@ -245,4 +245,4 @@ def test_skipped_images_are_counted_and_never_vanish(tiny_run, tmp_path):
         assert (result.manifest["num_rows"], result.manifest["num_skipped"]) == (15, 1)
         skipped = pd.read_csv(result.folder / "skipped.csv")
         assert skipped.row_id.tolist() == ["test/roses/0001.jpg"]
-        assert len(result.logits) == len(result.maps("grad_attention")) == 14
+        assert len(result.logits) == len(result.maps("libra")) == 14

@@ -104,10 +104,10 @@ def test_only_the_shortcut_is_pulled_to_roses_by_the_cat(audited):
 
 def test_rollout_is_told_to_be_blind_to_the_head(audited):
     trust = {entry["map_id"]: entry for entry in audited["clean"].manifest["findings"]["trust"]}
-    assert set(trust) == {"grad_attention", "rollout", "random", "center"}
+    assert set(trust) == {"libra", "rollout", "random", "center"}
     assert trust["rollout"]["measures"]["head_similarity"]["value"] == pytest.approx(1)
     assert not trust["rollout"]["is_trusted"]
-    assert trust["grad_attention"]["measures"]["head_similarity"]["value"] < 1
+    assert trust["libra"]["measures"]["head_similarity"]["value"] < 1
 
 
 def test_a_frozen_backbone_is_the_same_backbone(audited):
@@ -148,7 +148,7 @@ def test_new_thresholds_and_roles_need_no_model(overrides, photos, tmp_path, mon
     monkeypatch.setattr("evalharness.model.load_model", refuse)
     again = evalharness.evaluate({**values, "gate.max_relies_rate": 0.5, "faithfulness.max_head_similarity": 0.5})
     assert again.folder == first.folder
-    np.testing.assert_array_equal(again.maps("grad_attention"), first.maps("grad_attention"))
+    np.testing.assert_array_equal(again.maps("libra"), first.maps("libra"))
 
 
 def test_a_gate_that_does_not_hold_ends_with_3_and_names_rows(overrides, photos, tmp_path):
@@ -171,7 +171,7 @@ def test_the_demo_names_the_run_and_says_where_to_look(demo):
 
 def rate_of_relying_on_the_cat(result):
     categories = result.manifest["findings"]["regions"]["categories"]
-    entry = next(e for e in categories if (e["category"], e["map_id"]) == ("cat", "grad_attention"))
+    entry = next(e for e in categories if (e["category"], e["map_id"]) == ("cat", "libra"))
     return entry["quadrants"]["relies"]["interval"]
 
 

@@ -60,9 +60,10 @@ def double_output() -> BatchOutput:
     """What the package itself makes of `IMAGES`: every class-specific map that one backward pass gives."""
     traced = traced_double_vit()
     loaded = VisionTransformer(
-        trace=traced.trace, readout=traced.readout, predict_probs=traced.predict_probs, classes=CLASSES,
-        preprocessing="vit", image_size=IMAGE_SIZE, patch_size=PATCH_SIZE, num_layers=3, num_heads=NUM_HEADS,
-        hidden_size=8, weights=WeightsSource("", Path(), "", "h5"), backbone_sha256="", architecture={}, device="CPU",
+        trace=traced.trace, readout=traced.readout, freeze=traced.freeze, predict_probs=traced.predict_probs,
+        classes=CLASSES, preprocessing="vit", image_size=IMAGE_SIZE, patch_size=PATCH_SIZE, num_layers=3,
+        num_heads=NUM_HEADS, hidden_size=8, weights=WeightsSource("", Path(), "", "h5"), backbone_sha256="",
+        architecture={}, device="CPU",
     )  # fmt: skip
     methods = [
         {"method": method, "target": target}
@@ -70,7 +71,7 @@ def double_output() -> BatchOutput:
         for target in ("daisy", "roses", "contrast")
     ]
     variants = [
-        {"method": "legrad", "name": "pooled", "target": "roses", "options": {"readout": "mean"}},
+        {"method": "legrad", "name": "at_cls", "target": "roses", "options": {"readout": "cls"}},
         {"method": "grad_attention", "name": "late", "target": "roses", "options": {"start_layer": 1}},
     ]
     forward = ForwardPass(loaded, map_specs(AttentionConfig(methods=[*methods, *variants]), CLASSES))

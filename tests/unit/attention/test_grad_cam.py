@@ -17,7 +17,7 @@ from vit_keras import layers
 
 from evalharness.attention import Gradients
 from evalharness.attention.from_trace import grad_cam
-from evalharness.model.tracing import replay_block
+from evalharness.model.frozen_blocks import replay_block
 from evalharness.records import Trace
 
 
@@ -85,7 +85,8 @@ def test_the_replayed_block_is_the_block():
     for block in [*blocks, _single(blocks[-1])]:
         inputs = tf.random.stateless_normal((2, 7, 8), (3, 4), stddev=2.0, dtype=block.dtype)
         output, attention = block(inputs, training=False)
-        replayed, seen = replay_block(block, inputs, block.layernorm1(inputs))
+        replayed, inside = replay_block(block, inputs)
+        seen = inside.attention
         np.testing.assert_allclose(replayed, output, atol=1e-6, rtol=1e-6)
         np.testing.assert_allclose(seen, attention, atol=1e-6, rtol=1e-6)
         assert seen.shape == (2, 2, 7, 7)

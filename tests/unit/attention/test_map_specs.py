@@ -9,7 +9,7 @@ from evalharness.config import AttentionConfig
 from evalharness.errors import ConfigError
 
 CLASSES = ("daisy", "バラ")
-EVERY_METHOD = "grad_attention, legrad, grad_cam, rollout, last_attention, occlusion, random, center"
+EVERY_METHOD = "libra, grad_attention, legrad, grad_cam, rollout, last_attention, occlusion, random, center"
 
 
 def specs(methods, target="predicted"):
@@ -24,11 +24,11 @@ def check(entry):
     check_options(specs([entry]), num_layers=3, num_heads=2, grid_size=(6, 4))
 
 
-def test_the_table_has_the_eight_methods_in_the_order_of_messages():
+def test_the_table_has_the_nine_methods_in_the_order_of_messages():
     assert ", ".join(METHODS) == EVERY_METHOD
     assert all(method.version >= 1 and method.source for method in METHODS.values())
     is_class_specific = [name for name, method in METHODS.items() if method.is_class_specific]
-    assert is_class_specific == ["grad_attention", "legrad", "grad_cam", "occlusion"]
+    assert is_class_specific == ["libra", "grad_attention", "legrad", "grad_cam", "occlusion"]
 
 
 def test_ids_name_method_and_target():
@@ -56,8 +56,9 @@ def test_maps_that_do_not_see_the_head_have_no_target(method):
 def test_specs_carry_options_version_and_sign():
     found = {spec.method: spec for spec in specs([*METHODS])}
     assert {name: spec.options for name, spec in found.items()} == {
+        "libra": {"start_layer": 0},
         "grad_attention": {"start_layer": 0},
-        "legrad": {"readout": "cls"},
+        "legrad": {"readout": "mean", "start_layer": 0},
         "grad_cam": {},
         "rollout": {"start_layer": 0},
         "last_attention": {"layer": -1, "head": None},
@@ -65,7 +66,8 @@ def test_specs_carry_options_version_and_sign():
         "random": {},
         "center": {},
     }
-    assert [name for name, spec in found.items() if spec.is_signed] == ["occlusion"]
+    assert [name for name, spec in found.items() if spec.is_signed] == ["libra", "occlusion"]
+    assert [name for name, spec in found.items() if spec.is_complete] == ["libra"]
     assert all(spec.version == METHODS[name].version for name, spec in found.items())
 
 
@@ -103,12 +105,12 @@ def test_options_as_they_are_by_default_need_no_name_and_keep_the_others():
         (
             ["grad_attention"],
             "dasiy",
-            "unknown attention target: expected predicted, true, contrast, or one of daisy, バラ, got dasiy",
+            "unknown attention target: expected predicted, true, contrast, nearest, or one of daisy, バラ, got dasiy",
         ),
         (
             [{"method": "legrad", "target": "rose"}],
             "predicted",
-            "unknown attention target: expected predicted, true, contrast, or one of daisy, バラ, got rose",
+            "unknown attention target: expected predicted, true, contrast, nearest, or one of daisy, バラ, got rose",
         ),
         (
             [{"method": "rollout", "name": "a/b"}],
@@ -122,6 +124,7 @@ def test_options_as_they_are_by_default_need_no_name_and_keep_the_others():
         # Their arrays would be those of another map, or stand for a yardstick.
         (["occlusion", {"method": "rollout", "name": "occlusion.signed"}], "predicted", "map name of rollout is taken"),
         ([{"method": "rollout", "name": "grad_attention.sum"}], "predicted", "map name of rollout is taken"),
+        ([{"method": "rollout", "name": "libra.completeness"}], "predicted", "map name of rollout is taken"),
         ([{"method": "rollout", "name": "random"}], "predicted", "map name of rollout is taken"),
     ],
 )

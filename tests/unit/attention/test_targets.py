@@ -17,13 +17,17 @@ LOGITS = [[0.0, 1.0, 2.0], [5.0, 1.0, 2.0]]
         ("true", [[0, 0, 1], [0, 0, 1]]),
         # The first is right: predicted minus runner-up; the second is wrong: predicted minus true.
         ("contrast", [[0, -1, 1], [1, 0, -1]]),
+        # Of three classes two others are there: predicted minus 0.6 times their mean.
+        ("nearest", [[-0.3, -0.3, 1], [1, -0.3, -0.3]]),
+        ("nearest:1:0.5", [[0, -0.5, 1], [1, 0, -0.5]]),
+        ("nearest:2:1", [[-0.5, -0.5, 1], [1, -0.5, -0.5]]),
         ("rose", [[0, 1, 0], [0, 1, 0]]),
         ("daisy", [[1, 0, 0], [1, 0, 0]]),
     ],
 )
 def test_weights_of_a_right_and_a_wrong_verdict(target, expected):
     weights = target_weights(target, tf.constant(LOGITS), tf.constant([2, 2]), CLASSES)
-    np.testing.assert_array_equal(weights, expected)
+    np.testing.assert_allclose(weights, expected, rtol=1e-6)
     assert weights.dtype == tf.float32
 
 

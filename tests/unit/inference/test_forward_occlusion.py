@@ -25,9 +25,9 @@ def made_up_trace(images):
 @pytest.fixture(scope="module")
 def model():
     return VisionTransformer(
-        trace=made_up_trace, readout=lambda *_: None, predict_probs=lambda *_: None, classes=CLASSES,
-        preprocessing="raw", image_size=(12, 20), patch_size=PATCH, num_layers=1, num_heads=1, hidden_size=2,
-        weights=WeightsSource("", Path(), "", "h5"), backbone_sha256="", architecture={}, device="CPU",
+        trace=made_up_trace, readout=lambda *_: None, freeze=lambda: None, predict_probs=lambda *_: None,
+        classes=CLASSES, preprocessing="raw", image_size=(12, 20), patch_size=PATCH, num_layers=1, num_heads=1,
+        hidden_size=2, weights=WeightsSource("", Path(), "", "h5"), backbone_sha256="", architecture={}, device="CPU",
     )  # fmt: skip
 
 

@@ -22,17 +22,18 @@ from evalharness.attention import METHODS
 # One class for all images, so that the class does not follow the verdict.
 METHOD_ENTRIES = [
     *({"method": method, "target": "roses"} for method in METHODS),
-    {"method": "legrad", "name": "pooled", "target": "roses", "options": {"readout": "mean"}},
+    {"method": "legrad", "name": "at_cls", "target": "roses", "options": {"readout": "cls"}},
     {"method": "grad_attention", "name": "late", "target": "true", "options": {"start_layer": 1}},
     {"method": "last_attention", "name": "head", "options": {"layer": 1, "head": 2}},
     {"method": "occlusion", "name": "patches", "target": "contrast", "options": {"group_size": 1}},
 ]
 CLASS_SPECIFIC = [
+    "libra.roses",
     "grad_attention.roses",
     "legrad.roses",
     "grad_cam.roses",
     "occlusion.roses",
-    "pooled",
+    "at_cls",
     "late",
     "patches",
 ]
@@ -102,7 +103,7 @@ def test_every_map_is_there_non_negative_finite_and_of_mean_one(forward, output)
 
 
 def test_signed_values_are_kept_and_their_positive_part_is_the_map(output):
-    assert sorted(output.signed) == ["occlusion.roses", "patches"]
+    assert sorted(output.signed) == ["libra.roses", "occlusion.roses", "patches"]
     for map_id, signed in output.signed.items():
         assert signed.shape == (NUM_IMAGES, *GRID)
         assert (signed < 0).any()
@@ -225,10 +226,10 @@ def test_a_frozen_model_has_the_same_maps(model, images, labels, output):
     try:
         assert not model.keras_model.trainable_variables
         with not_compiled():
-            frozen = run(make_forward(model, METHOD_ENTRIES[:3]), images, labels)
+            frozen = run(make_forward(model, METHOD_ENTRIES[:4]), images, labels)
     finally:
         model.keras_model.trainable = True
-    expected = rows_of(output, slice(None), ["grad_attention.roses", "legrad.roses", "grad_cam.roses"])
+    expected = rows_of(output, slice(None), ["libra.roses", "grad_attention.roses", "legrad.roses", "grad_cam.roses"])
     assert_same_maps(frozen, expected, tolerance=3e-5)
 
 
@@ -244,7 +245,7 @@ def test_a_map_is_the_right_way_round(model, forward, corner):
         maps = run(forward, image, np.array([1]))
     expected = np.zeros(GRID, bool)
     expected[corner] = True
-    for map_id in ("grad_attention.roses", "legrad.roses", "rollout", "last_attention", "pooled", "late", "head"):
+    for map_id in ("grad_attention.roses", "legrad.roses", "rollout", "last_attention", "at_cls", "late", "head"):
         _assert_odd_one_out(maps.densities[map_id][0], expected, map_id)
     _assert_odd_one_out(maps.signed["patches"][0], expected, "patches")
     _assert_odd_one_out(maps.patch_norms[0], expected, "norms")

@@ -9,7 +9,7 @@ from evalharness.attention import METHODS
 
 ENTRIES = [
     *({"method": method, "target": "roses"} for method in METHODS),
-    {"method": "legrad", "name": "pooled", "target": "roses", "options": {"readout": "mean"}},
+    {"method": "legrad", "name": "at_cls", "target": "roses", "options": {"readout": "cls"}},
     {"method": "last_attention", "name": "head", "options": {"head": 1}},
 ]
 

@@ -62,7 +62,7 @@ def test_one_bad_patch_makes_the_whole_map_undefined(bad):
 def test_hot_patch_lands_on_its_own_pixels():
     density = np.zeros((4, 6), np.float32)
     density[1, 4] = 24
-    colours = overlay(np.zeros((64, 96, 3), np.uint8), density, density_max=6, alpha=1)
+    colours = overlay(np.full((64, 96, 3), 255, np.uint8), density, density_max=6, alpha=1)
     hottest = np.round(np.array(colormaps["inferno"](255))[:3] * 255)
     coldest = np.round(np.array(colormaps["inferno"](0))[:3] * 255)
     # Patches of 16 pixels: row 1 is pixels 16 to 31, column 4 is pixels 64 to 79.
@@ -75,7 +75,7 @@ def test_hot_patch_lands_on_its_own_pixels():
 
 def test_hotter_is_lighter_everywhere_on_the_scale():
     ramp = np.linspace(0, 6, 60)[None]
-    colours = overlay(np.zeros((1, 60, 3), np.uint8), ramp, density_max=6).astype(float)
+    colours = overlay(np.full((1, 60, 3), 255, np.uint8), ramp, density_max=6).astype(float)
     lightness = colours @ [0.299, 0.587, 0.114]
     assert (np.diff(lightness[0]) >= -1).all()
     assert lightness[0, -1] > lightness[0, 0] + 100
@@ -103,21 +103,37 @@ def test_photos_of_other_colours_but_equal_density_get_equal_tints():
     density = RNG.random((4, 4)) * 8
     red, green = np.zeros((2, 32, 32, 3), np.uint8)
     red[..., 0], green[..., 1] = 255, 255
-    opaque = [overlay(photo, density, density_max=6, alpha=1) for photo in (red, green)]
-    np.testing.assert_array_equal(*opaque)
-    # Half transparent, they differ by their lightness alone: the same step in every channel and pixel.
-    step = np.diff([overlay(photo, density, density_max=6, alpha=0.5).astype(int) for photo in (red, green)], axis=0)
-    assert abs(step - 0.5 * 255 * (0.587 - 0.299)).max() <= 1
+    # They differ by their lightness alone: by one factor in every channel and pixel, up to rounding.
+    first, second = (overlay(photo, density, density_max=6).astype(float) for photo in (red, green))
+    factor = (0.3 + 0.8 * 0.587) / (0.3 + 0.8 * 0.299)
+    assert abs(second - factor * first).max() <= 0.5 + 0.5 * factor
 
 
-def test_alpha_zero_is_the_grey_photo():
+def test_alpha_zero_is_the_grey_photo_lifted():
     grey = np.repeat(RNG.integers(0, 256, (8, 8, 1), np.uint8), 3, axis=2)
-    np.testing.assert_array_equal(overlay(grey, np.ones((2, 2)), density_max=6, alpha=0), grey)
+    lifted = np.minimum(np.rint(76.5 + 0.8 * grey.astype(float)), 255)
+    drawn = overlay(grey, np.ones((2, 2)), density_max=6, alpha=0)
+    assert abs(drawn - lifted).max() <= 1
+
+
+def test_the_photo_is_seen_under_the_hottest_part():
+    """Stripes of black and white keep at least half of their contrast at the top of the scale."""
+    stripes = np.zeros((32, 32, 3), np.uint8)
+    stripes[:, ::2] = 255
+    drawn = overlay(stripes, np.full((2, 2), 50.0), density_max=6).astype(float) @ [0.299, 0.587, 0.114]
+    assert drawn[:, ::2].mean() - drawn[:, 1::2].mean() > 0.5 * 255
+
+
+def test_a_hot_spot_is_seen_on_black():
+    density = np.zeros((2, 2))
+    density[0, 0] = 6
+    drawn = overlay(np.zeros((32, 32, 3), np.uint8), density, density_max=6).astype(float) @ [0.299, 0.587, 0.114]
+    assert drawn[4, 4] - drawn[28, 28] > 40
 
 
 def test_darken_multiplies_on_the_fixed_scale():
     photo = RNG.integers(0, 256, (8, 8, 3), np.uint8)
-    for density, factor in ((0.0, 0), (3.0, 0.5), (6.0, 1), (30.0, 1)):
+    for density, factor in ((0.0, 0), (1.5, 0.5), (6.0, 1), (30.0, 1)):
         dark = darken(photo, np.full((2, 2), density), density_max=6)
         np.testing.assert_array_equal(dark, np.rint(photo * factor).astype(np.uint8))
 
@@ -135,7 +151,7 @@ def test_undefined_map_shows_the_photo_marked(draw, size):
 
 
 def test_half_precision_maps_are_drawn():
-    photo = np.zeros((8, 8, 3), np.uint8)
+    photo = np.full((8, 8, 3), 200, np.uint8)
     np.testing.assert_array_equal(
         overlay(photo, np.full((2, 2), 3, np.float16), density_max=6),
         overlay(photo, np.full((2, 2), 3.0), density_max=6),
@@ -162,8 +178,9 @@ def test_a_cropped_photo_is_coloured_only_where_the_model_saw_it():
     density = np.array([[0.0, 6.0], [0.0, 6.0]])
     extent = Extent(0.0, 1.0, -0.5, 1.5)
     drawn = overlay(photo, density, density_max=6, extent=extent)
-    np.testing.assert_array_equal(drawn[:, :4], 100)
-    np.testing.assert_array_equal(drawn[:, 12:], 100)
+    # 0.3 x 255 + 0.8 x 100, without a colour.
+    np.testing.assert_array_equal(drawn[:, :4], 156)
+    np.testing.assert_array_equal(drawn[:, 12:], 156)
     inner = overlay(photo[:, 4:12], density, density_max=6)
     np.testing.assert_array_equal(drawn[:, 4:12], inner)
     assert not darken(photo, density, density_max=6, extent=extent)[:, :4].any()

@@ -28,7 +28,7 @@ class Rows:
         self.logits = np.repeat(values[:, None], 3, axis=1)
         self.features = np.repeat(values[:, None], 4, axis=1)
         self.patch_norms = np.ones((len(values), 2, 3))
-        self.signed = {}
+        self.signed, self.completeness_errors = {}, {}
         self.densities = {"rollout": np.tile(values[:, None, None], (1, 2, 3))}
         self.map_sums = {"rollout": values.astype(np.float64)}
 

@@ -66,7 +66,7 @@ def find_namer(config: RunConfig) -> Namer | None:
             expected="at least one method",
             got="[]",
             where="attention.methods",
-            fix="Name a method, such as attention.methods=[grad_attention], or set what_is_it.num_images=0",
+            fix="Name a method, such as attention.methods=[libra], or set what_is_it.num_images=0",
         )
     wanted, built = config.what_is_it.weights, namer_config(config)
     weights = None if wanted is None else find_weights(config, wanted, key="what_is_it.weights")

@@ -69,7 +69,8 @@ function drawMap(map, aspect, longSide) {
     for (const x of across) {
       const above = levelOf[values[upper + x.left]] * (1 - x.part) + levelOf[values[upper + x.right]] * x.part;
       const below = levelOf[values[lower + x.left]] * (1 - x.part) + levelOf[values[lower + x.right]] * x.part;
-      const level = 3 * Math.min(255, Math.round(above * (1 - y.part) + below * y.part));
+      const density = Math.min(255, above * (1 - y.part) + below * y.part);
+      const level = 3 * Math.round(Math.sqrt(255 * density));
       image.data[offset] = palette[level];
       image.data[offset + 1] = palette[level + 1];
       image.data[offset + 2] = palette[level + 2];
@@ -104,7 +105,7 @@ function makeGallery(kind) {
   const hasMaps = kind.mapIds.length > 0;
   const FILTERS = [...kind.filters, "text", "min", "max"];
   const cleared = () => Object.fromEntries(FILTERS.map((name) => [name, ""]));
-  const state = { map: 0, opacity: 60, sort: kind.defaultSort, descending: true, page: 0, size: 24, score: "", ...cleared() };
+  const state = { map: 0, opacity: 80, sort: kind.defaultSort, descending: true, page: 0, size: 24, score: "", ...cleared() };
   let shown = [];
   let open = -1;
   let currentScores = [];
