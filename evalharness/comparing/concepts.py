@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from evalharness.audit.pull import MIN_IMAGES
 from evalharness.comparing.compared_runs import RunToCompare
 from evalharness.concepts import Clusters, match_by_centroids, match_by_photos
 
@@ -92,21 +93,22 @@ def _describe(reference: RunToCompare, run: RunToCompare, table: pd.DataFrame) -
 
 
 def _cell(run: RunToCompare, name: str, class_name: str | None) -> Mapping[str, Any] | None:
-    """The tested cell of a concept and class."""
+    """The cell of a concept and class; None in too few photos."""
     cells = run.result.manifest["findings"]["concepts"]["pull"]
     return next(
         (
             cell
             for cell in cells
-            if (cell["category"], cell["class_name"]) == (name, class_name) and cell["is_significant"] is not None
+            if (cell["category"], cell["class_name"]) == (name, class_name) and cell["num_images"] >= MIN_IMAGES
         ),
         None,
     )
 
 
-def _space(run: RunToCompare) -> tuple[str, int]:
+def _space(run: RunToCompare) -> tuple[object, ...]:
     """Of the features: regions of two runs lie in one space if these are equal."""
-    return run.compared.backbone_sha256, int(run.result.manifest["findings"]["concepts"]["block"])
+    block = run.result.manifest["findings"]["concepts"]["block"]
+    return run.compared.backbone_sha256, block, run.config.concepts.views
 
 
 def _clusters(run: RunToCompare) -> Clusters:

@@ -27,7 +27,7 @@ class Concept:
     shortcut: PullCell | None
     """The cell that makes it harmful; None where it is not."""
     strongest: PullCell | None
-    """The tested cell with the largest pull."""
+    """The cell with the largest pull, tested or not; None where all are of too few photos for a test."""
     num_photos: int
     """Of the claiming half that hold it."""
     label_parts: Mapping[str, float]
@@ -48,7 +48,7 @@ def judge_concepts(
     roles: Mapping[int, Role],
     min_pull: float,
 ) -> tuple[Concept, ...]:
-    """Judges every concept; harmful ones first, then by their largest tested pull, objects last.
+    """Judges every concept; harmful ones first, then by their largest pull, objects last.
 
     A concept is the object if it sits in one class (its part there is at least half-way from that class's part of all
     photos to 1), adds to no class as much as to that one, and pulls significantly to no other.
@@ -68,7 +68,7 @@ def judge_concepts(
         role: Role = roles.get(number) or ("object" if _is_object(found, own, base) else "distractor")
         counts = np.bincount(found.labels, minlength=len(class_names))
         order = [index for index in np.argsort(-counts, kind="stable") if counts[index]]
-        tested = [cell for cell in own if cell.is_significant is not None]
+        told = [cell for cell in own if cell.num_images >= MIN_IMAGES]
         concepts.append(
             Concept(
                 number=number,
@@ -76,7 +76,7 @@ def judge_concepts(
                 role=role,
                 role_from="config" if number in roles else "measured",
                 shortcut=name_shortcut(own, min_pull) if role == "distractor" else None,
-                strongest=max(tested, key=lambda cell: cell.pull.value, default=None),
+                strongest=max(told, key=lambda cell: cell.pull.value, default=None),
                 num_photos=len(found.labels),
                 label_parts={class_names[index]: float(counts[index] / counts.sum()) for index in order},
             )
@@ -95,9 +95,8 @@ def num_photos_to_test(evidence: Sequence[PullEvidence], class_names: Sequence[s
     Returns:
         None where so many are at hand, or no concept is in any photo.
     """
-    num_cells = max(1, len(evidence) * len(class_names))
-    # A sign test of n photos gives at least 2^-n, which Holm's correction multiplies.
-    needed = max(MIN_IMAGES, math.ceil(math.log2(num_cells / SIGNIFICANCE_LEVEL)))
+    # A sign test of n photos gives at least 2^-n, which Holm's correction multiplies; as if a pair of each were tested.
+    needed = max(MIN_IMAGES, math.ceil(math.log2(max(1, len(evidence)) / SIGNIFICANCE_LEVEL)))
     reached = [
         max(int(((found.labels != index) & can_tell).sum()) for index in range(len(class_names)))
         for found in evidence

@@ -9,12 +9,15 @@ from evalharness.audit import BoolArray, PullEvidence
 from evalharness.concepts.clustering import Assignment
 from evalharness.records import FloatArray, IntArray
 
+MIN_PHOTOS = 5
+"""Of the fitting half, below which their mean chooses nothing: half of what a test takes."""
+
 
 def gather_evidence(
     names: Sequence[str],
     *,
     assigned: Assignment,
-    is_fit: BoolArray,
+    left_out: BoolArray,
     photos: IntArray,
     gains: FloatArray,
     labels: IntArray,
@@ -25,7 +28,7 @@ def gather_evidence(
     Args:
         names: Of the concepts, by number from 0.
         assigned: The concept of each of n regions.
-        is_fit: Regions of the half that concepts were made on, (n,): they say nothing here.
+        left_out: Regions of the other half, (n,): they say nothing here.
         photos: Position of each region's photo, (n,).
         gains: What each region adds to every class, (n, classes); NaN where it cannot be told.
         labels: Class index of every photo.
@@ -33,7 +36,7 @@ def gather_evidence(
     """
     evidence = []
     for number, name in enumerate(names):
-        own = assigned.is_assigned & ~is_fit & (assigned.clusters == number)
+        own = assigned.is_assigned & ~left_out & (assigned.clusters == number)
         positions, place = np.unique(photos[own], return_inverse=True)
         evidence.append(
             PullEvidence(
@@ -41,6 +44,25 @@ def gather_evidence(
             )
         )
     return evidence
+
+
+def choose_pairs(
+    evidence: Sequence[PullEvidence], class_names: Sequence[str], *, least: float
+) -> frozenset[tuple[str, str]]:
+    """Chooses the pairs of concept and class that are worth a test: few tests need little correction.
+
+    Args:
+        evidence: Of the fitting half, so that the choice does not favour what is tested on the other.
+        class_names: In the order of the outputs.
+        least: Mean gain in photos of other classes above which a pair is chosen, in probability.
+    """
+    chosen = set()
+    for found in evidence:
+        for index, class_name in enumerate(class_names):
+            gains = found.gains[(found.labels != index) & ~np.isnan(found.gains[:, index]), index]
+            if len(gains) >= MIN_PHOTOS and gains.mean() > least:
+                chosen.add((found.category, class_name))
+    return frozenset(chosen)
 
 
 def _photo_means(gains: FloatArray, place: npt.NDArray[np.intp], num_photos: int) -> FloatArray:

@@ -109,6 +109,9 @@ class ConceptsConfig(Frozen):
     block: int | None = Field(
         None, ge=1, description="Whose patch tokens tell regions apart, from 1; default: at two thirds of the depth."
     )
+    views: tuple[Literal["photo", "alone", "crop"], ...] = Field(
+        ("photo",), min_length=1, description="What tells regions apart: see `conf/config.yaml`."
+    )
     num_concepts: int | None = Field(None, ge=2, description="Default: the number with the best silhouette.")
     assign_quantile: float = Field(
         0.95, gt=0.5, le=1, description="Of the distances in the fitting half: a region farther away belongs to none."

@@ -1,4 +1,4 @@
-"""Patch tokens of one block, for what regions are like."""
+"""Tokens of one block, for what regions are like."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ else:
     tf = LazyModule("tensorflow")
 
 
-class PatchTokens:
-    """The patch tokens at the output of one block, compiled once for all batch sizes.
+class BlockTokens:
+    """The tokens at the output of one block, compiled once for all batch sizes.
 
     Args:
         model: The loaded model.
@@ -36,10 +36,17 @@ class PatchTokens:
         images = tf.TensorSpec((None, *model.image_size, 3), tf.uint8)
         self._compiled = tf.function(self._trace, input_signature=[images])
 
-    def __call__(self, images: UInt8Array) -> FloatArray:
-        """Tokens (B, P, D) float32 of images (B, height, width, 3), patches along the rows of the grid."""
-        return np.asarray(self._compiled(tf.constant(images)).numpy(), np.float32)
+    def __call__(self, images: UInt8Array) -> tuple[FloatArray, FloatArray]:
+        """Tokens of images (B, height, width, 3).
 
-    def _trace(self, images: tf.Tensor) -> tf.Tensor:
+        Returns:
+            The first token, which stands for the image, (B, D); and those of the patches along the rows of the grid,
+            (B, P, D). float32.
+        """
+        first, patches = self._compiled(tf.constant(images))
+        return np.asarray(first.numpy(), np.float32), np.asarray(patches.numpy(), np.float32)
+
+    def _trace(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         trace = self._model.trace(tf.cast(images, tf.float32))
-        return tf.cast(trace.block_outputs[self._block - 1], tf.float32)[:, trace.num_prefix_tokens :]
+        tokens = tf.cast(trace.block_outputs[self._block - 1], tf.float32)
+        return tokens[:, 0], tokens[:, trace.num_prefix_tokens :]

@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalharness.concepts import fit_clusters, gather_evidence, split_groups
+from evalharness.audit import Resampling, pull_matrix
+from evalharness.concepts import choose_pairs, fit_clusters, gather_evidence, split_groups
 
 NUM_CLASSES = 3
 
@@ -37,7 +38,7 @@ def evidence_of(found, gains):
     return is_fit, gather_evidence(
         ("concept 1", "concept 2"),
         assigned=assigned,
-        is_fit=is_fit,
+        left_out=is_fit,
         photos=found["photos"],
         gains=gains,
         labels=found["labels"],
@@ -68,3 +69,21 @@ def test_the_claiming_half_has_no_influence_on_the_concepts(found):
     first, second = (fit_clusters(features[is_fit], num_clusters=2) for features in (found["features"], moved))
     np.testing.assert_array_equal(first.centroids, second.centroids)
     assert first.max_distance == second.max_distance
+
+
+@settings(deadline=None, max_examples=20)
+@given(regions())
+def test_the_fitting_half_chooses_what_is_tested_and_no_number(found):
+    classes = tuple("abc")
+    _, evidence = evidence_of(found, found["gains"])
+    generator = np.random.default_rng(found["seed"])
+    chosen = choose_pairs(evidence, classes, least=generator.normal())
+    few = Resampling(20, 0.9, 1)
+    some, all_of_them = (
+        pull_matrix(evidence, classes, chosen=pairs, resampling=few, num_permutations=100) for pairs in (chosen, None)
+    )
+    for cell, other in zip(some, all_of_them, strict=True):
+        assert (cell.num_images, str(cell.pull)) == (other.num_images, str(other.pull))
+        assert (cell.is_significant is not None) == (
+            other.is_significant is not None and (cell.category, cell.class_name) in chosen
+        )

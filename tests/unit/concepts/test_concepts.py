@@ -7,6 +7,7 @@ import pytest
 from evalharness.audit import Resampling, pull_matrix
 from evalharness.concepts import (
     Assignment,
+    choose_pairs,
     find_regions,
     fit_clusters,
     gather_evidence,
@@ -110,12 +111,35 @@ def planted(*, num_photos=200, pull=0.5, seed=0):
     gains[(concepts == 1), 0] += 0.4
     return {
         "assigned": Assignment(concepts, np.zeros(num_photos), np.ones(num_photos, bool)),
-        "is_fit": np.zeros(num_photos, bool),
+        "left_out": np.zeros(num_photos, bool),
         "photos": np.arange(num_photos),
         "gains": gains,
         "labels": labels,
         "groups": [str(number) for number in range(num_photos)],
     }
+
+
+class TestChoosing:
+    NAMES = ("concept 1", "concept 2", "concept 3")
+
+    def test_pairs_that_pull_in_the_fitting_half_are_tested_and_no_others(self):
+        regions = planted()
+        is_fit = np.arange(200) // 6 % 2 == 0
+        fitting, claiming = (
+            gather_evidence(self.NAMES, **{**regions, "left_out": left_out}) for left_out in (~is_fit, is_fit)
+        )
+        chosen = choose_pairs(fitting, CLASSES, least=0.1)
+        assert chosen == {("concept 1", "roses")}
+        cells = pull_matrix(claiming, CLASSES, chosen=chosen, resampling=FEW)
+        (tested,) = [cell for cell in cells if cell.is_significant is not None]
+        assert (tested.category, tested.class_name, tested.is_significant) == ("concept 1", "roses", True)
+        everything = pull_matrix(claiming, CLASSES, resampling=FEW)
+        np.testing.assert_array_equal([cell.pull.value for cell in cells], [cell.pull.value for cell in everything])
+        assert tested.p_value < next(cell.p_value for cell in everything if cell.class_name == "roses")
+
+    def test_too_few_photos_choose_nothing(self):
+        evidence = gather_evidence(self.NAMES, **planted(num_photos=12))
+        assert choose_pairs(evidence, CLASSES, least=0.1) == frozenset()
 
 
 class TestJudging:
@@ -148,7 +172,7 @@ class TestJudging:
 
     def test_several_regions_of_a_photo_count_once_with_their_mean(self):
         regions = planted(num_photos=30)
-        doubled = {**regions, **{name: np.concatenate([regions[name]] * 2) for name in ("is_fit", "photos", "gains")}}
+        doubled = {**regions, **{name: np.concatenate([regions[name]] * 2) for name in ("left_out", "photos", "gains")}}
         twice = np.concatenate([regions["assigned"].clusters] * 2)
         doubled["assigned"] = Assignment(twice, np.zeros(60), np.ones(60, bool))
         doubled["gains"][30:] += 0.2

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from evalharness.audit import PullCell, PullLead, rank_cells
+from evalharness.audit.pull import MIN_IMAGES
 from evalharness.concepts import Concept
 from evalharness.evaluating.album import Album
 from evalharness.evaluating.stage import Finding
@@ -74,8 +75,8 @@ class ConceptsFinding(Finding):
 
     @property
     def was_tested(self) -> bool:
-        """Whether any concept is in enough photos."""
-        return any(cell.is_significant is not None for cell in self.cells)
+        """Whether any concept is in enough photos; those whose pull the fitting half rules out count as tested."""
+        return any(cell.num_images >= MIN_IMAGES for cell in self.cells)
 
     @property
     def significant(self) -> tuple[PullCell, ...]:

@@ -1,7 +1,7 @@
 """From hot regions to concepts that are tested on the half of the photos that they were not made on."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,8 @@ from scipy.special import softmax
 
 from evalharness.audit import (
     BoolArray,
+    PullCell,
+    PullLead,
     describe_pull,
     erasure_gains,
     measure_effects,
@@ -19,11 +21,13 @@ from evalharness.audit import (
 )
 from evalharness.audit.hot_regions import HotRegion
 from evalharness.audit.intervals import mean_interval, ratio_interval
+from evalharness.audit.pull import MIN_IMAGES
 from evalharness.concepts import (
     CLAIM,
     FIT,
     Clusters,
     Concept,
+    choose_pairs,
     gather_evidence,
     judge_concepts,
     num_photos_to_test,
@@ -48,7 +52,7 @@ class Regions:
     num_fit_photos: int
     num_claim_photos: int
     delta_prob: FloatArray
-    """What erasing takes from the verdict's probability; NaN where nothing was erased, as in the fitting half."""
+    """What erasing takes from the verdict's probability; NaN where nothing was erased."""
     flips: FloatArray
     """1 where the verdict changes, else 0; NaN likewise."""
     gains: FloatArray
@@ -61,7 +65,7 @@ class Regions:
 
 
 def gather_regions(source: RegionSource, is_fit: BoolArray) -> Regions:
-    """Describes the regions of both halves, and erases those of the claiming half.
+    """Describes and erases the regions of both halves.
 
     Args:
         source: Of the regions.
@@ -71,7 +75,7 @@ def gather_regions(source: RegionSource, is_fit: BoolArray) -> Regions:
     table = describe_regions(source)
     halves = dict(zip(source.row_ids, is_fit.tolist(), strict=True))
     region_is_fit = np.array([halves[row_id] for row_id in table["row_id"]], np.bool_)
-    erased = erase_regions(source, table[~region_is_fit])
+    erased = erase_regions(source, table)
     joined = table[["row_id", "region"]].merge(erased, on=["row_id", "region"], how="left")
     nothing = [np.nan] * len(rows.session.inputs.classes)
     without = np.array(
@@ -132,6 +136,7 @@ def store(source: RegionSource, clusters: Clusters, regions: Regions) -> pd.Data
         centroids=np.asarray(clusters.centroids, np.float32),
         max_distance=clusters.max_distance,
         block=source.block,
+        views=np.array(source.config.views),
         map_id=source.map_id,
         threshold=source.config.threshold,
         min_share=source.config.min_share,
@@ -156,16 +161,23 @@ def measure(
     config, min_pull = inputs.config.concepts, inputs.config.audit.min_pull
     assigned = clusters.assign(regions.features)
     counts = assigned.is_assigned & ~regions.is_fit
-    evidence = gather_evidence(
-        name_concepts(names, len(clusters.centroids)),
-        assigned=assigned,
-        is_fit=regions.is_fit,
-        photos=regions.photos,
-        gains=regions.gains,
-        labels=rows.labels,
-        groups=rows.groups,
+    fitting, evidence = (
+        gather_evidence(
+            name_concepts(names, len(clusters.centroids)),
+            assigned=assigned,
+            left_out=left_out,
+            photos=regions.photos,
+            gains=regions.gains,
+            labels=rows.labels,
+            groups=rows.groups,
+        )
+        for left_out in (~regions.is_fit, regions.is_fit)
     )
-    cells = pull_matrix(evidence, inputs.classes, resampling=inputs.resampling)
+    limit = inputs.config.gate.max_concept_pull
+    # What a stricter gate forbids is to be tested too.
+    least = min_pull if limit is None else min(min_pull, limit)
+    chosen = choose_pairs(fitting, inputs.classes, least=least)
+    cells = pull_matrix(evidence, inputs.classes, chosen=chosen, resampling=inputs.resampling)
     columns = pull_columns(cells)
     columns["category"] = [str(number + 1) for number in range(len(evidence)) for _ in inputs.classes]
     pd.DataFrame(columns).to_parquet(rows.writer.folder / "concepts_pull.parquet", index=False)
@@ -191,10 +203,20 @@ def measure(
         ),
         cells=cells,
         lead=lead,
-        pull_sentence=describe_pull(own_cells, lead, min_pull=min_pull),
+        pull_sentence=_describe_pulls(own_cells, lead, least=least, min_pull=min_pull),
         num_photos_wanted=num_photos_to_test(evidence, inputs.classes, len(source.row_ids)),
         table=table,
     )
+
+
+def _describe_pulls(cells: Sequence[PullCell], lead: PullLead | None, *, least: float, min_pull: float) -> str:
+    num_told = sum(cell.num_images >= MIN_IMAGES for cell in cells)
+    if num_told and all(cell.is_significant is None for cell in cells):
+        return (
+            f"No shortcut was found: of {num_told} pairs of concept and class, none pulls by more than {least:g} in "
+            "the half that concepts were made on, so that none was left to be tested on the other."
+        )
+    return describe_pull(cells, lead, min_pull=min_pull)
 
 
 def too_few(source: RegionSource, regions: Regions, num_concepts: int) -> ConceptsFinding:

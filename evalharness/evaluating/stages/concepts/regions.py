@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evalharness import results
 from evalharness.audit import BoolArray, erase, find_photo, plan_erasure
-from evalharness.concepts import find_regions, pool_tokens
+from evalharness.concepts import find_regions
 from evalharness.config import ConceptsConfig
 from evalharness.console import progress_bar, tell_cost
 from evalharness.evaluating.session import EvaluatedRows, Session
-from evalharness.inference import PatchTokens
+from evalharness.evaluating.stages.concepts.views import view_regions
 from evalharness.records import FloatArray, UInt8Array
 
 VERSION = 1
@@ -45,7 +44,7 @@ class RegionSource:
     @property
     def key(self) -> dict[str, Any]:
         """What regions and their features depend on."""
-        names = ("threshold", "min_share", "num_images")
+        names = ("threshold", "min_share", "num_images", "views")
         return {
             "version": VERSION,
             "fingerprint": self.rows.session.inputs.fingerprint,
@@ -69,7 +68,7 @@ def erase_regions(source: RegionSource, regions: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         source: Of the regions.
-        regions: Those to erase.
+        regions: Of `describe_regions`.
 
     Returns:
         `row_id, region, erased_logits, control_logits`, NaN where nothing could be erased; stored as
@@ -79,8 +78,6 @@ def erase_regions(source: RegionSource, regions: pd.DataFrame) -> pd.DataFrame:
         **source.key,
         "fill": source.rows.session.inputs.config.audit.fill,
         "num_controls": source.config.num_controls,
-        # The split follows dataset.group, which the fingerprint does not have.
-        "rows": results.fingerprint({"row_ids": sorted(set(regions["row_id"]))}),
     }
     return source.rows.stored_table(ERASURES, key, lambda: _erase_all(source, regions))
 
@@ -101,21 +98,22 @@ def _describe_all(source: RegionSource) -> pd.DataFrame:
             found[row_id] = regions
     if not found:
         return pd.DataFrame(columns=COLUMNS)
-    tokens_of = PatchTokens(session.model, source.block)
-    _tell(session, f"describing hot regions of {len(found)} photos", len(found))
-    described: list[tuple[Any, ...]] = []
-    with progress_bar("Describing regions", len(found)) as advance:
-        for batch in _batches(list(found), session.inputs.config.batch_size):
-            for row_id, tokens in zip(batch, tokens_of(session.photos.load_inputs(batch)), strict=True):
-                described += [
-                    (
-                        row_id, number, region.share, region.share / float(region.patches.mean()),
-                        np.flatnonzero(region.patches).tolist(), pool_tokens(tokens, region.patches).tolist(),
-                    )
-                    for number, region in enumerate(found[row_id])
-                ]  # fmt: skip
-            advance(len(batch))
-    return pd.DataFrame(described, columns=COLUMNS)
+    num_regions = sum(map(len, found.values()))
+    num_views = {"photo": len(found), "alone": num_regions, "crop": num_regions}
+    num_passes = sum(num_views[view] for view in config.views)
+    _tell(session, f"describing {num_regions} hot regions", num_passes)
+    features = view_regions(session, found, source.block, config.views)
+    listed = [(row_id, number, region) for row_id, own in found.items() for number, region in enumerate(own)]
+    return pd.DataFrame(
+        [
+            (
+                row_id, number, region.share, region.share / float(region.patches.mean()),
+                np.flatnonzero(region.patches).tolist(), values.tolist(),
+            )
+            for (row_id, number, region), values in zip(listed, features, strict=True)
+        ],
+        columns=COLUMNS,
+    )  # fmt: skip
 
 
 def _erase_all(source: RegionSource, regions: pd.DataFrame) -> pd.DataFrame:
@@ -164,7 +162,3 @@ def _erase_one(source: RegionSource, row_id: str, regions: Sequence[Any]) -> Flo
 def _tell(session: Session, what: str, num_passes: int) -> None:
     blank: UInt8Array = np.zeros((8, *session.inputs.config.model.image_size, 3), np.uint8)
     tell_cost(what, num_passes=num_passes, run_once=lambda: session.forward.logits(blank), passes_per_run=len(blank))
-
-
-def _batches(row_ids: Sequence[str], size: int) -> list[Sequence[str]]:
-    return [row_ids[start : start + size] for start in range(0, len(row_ids), size)]

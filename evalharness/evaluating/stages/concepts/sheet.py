@@ -94,9 +94,9 @@ def _captions(concept: Mapping[str, Any]) -> tuple[str, str]:
     kind = "HARMFUL" if concept["is_harmful"] else concept["role"]
     pull = "too few photos of other classes to be tested"
     if cell is not None:
-        pull = (
-            f"largest pull: {cell['pull']['value']:+.3f} to {cell['class_name']}, p = {cell['p_value']:.2g} after Holm"
-        )
+        is_tested = cell["is_significant"] is not None
+        proof = f"p = {cell['p_value']:.2g} after Holm" if is_tested else "not tested: no such pull in the other half"
+        pull = f"largest pull: {cell['pull']['value']:+.3f} to {cell['class_name']}, {proof}"
     return (
         f"{concept['name']} ({kind}): {pull}",
         f"in {concept['num_photos']} photos ({concept['frequency']:.0%}): {describe_labels(concept['label_parts'])}",

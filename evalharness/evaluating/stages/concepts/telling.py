@@ -30,7 +30,7 @@ def _line(entry: Mapping[str, Any]) -> list[Text | str]:
     cell = entry["shortcut"] or entry["strongest"]
     mark = "! " if entry["is_harmful"] else ""
     pull = "too few photos" if cell is None else f"{cell['class_name']} {interval_text(cell['pull'], digits=2)}"
-    p_value = "-" if cell is None else f"{cell['p_value']:.2g}"
+    p_value = "-" if cell is None or cell["is_significant"] is None else f"{cell['p_value']:.2g}"
     return [
         Text(f"{mark}{entry['name']}", style="bold" if entry["is_harmful"] else ""),
         f"{entry['num_photos']} ({entry['frequency']:.0%})",
