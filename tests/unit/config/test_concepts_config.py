@@ -18,7 +18,7 @@ def test_photos_are_a_number_or_all():
 
 @pytest.mark.parametrize("value", ["alle", "true", "-1", "1.5", "null"])
 def test_other_numbers_of_photos_are_refused(value):
-    with pytest.raises(ConfigError, match=r"concepts\.num_images.*expected a number of photos, all, or 0"):
+    with pytest.raises(ConfigError, match=r"concepts\.num_images: expected a number"):
         composed(f"concepts.num_images={value}")
 
 

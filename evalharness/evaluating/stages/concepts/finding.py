@@ -1,5 +1,6 @@
 """What was found without annotations."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -28,6 +29,8 @@ class MeasuredConcept:
     """What erasing a region takes from the probability of the verdict."""
     flips: Interval
     """Part of the verdicts that change then."""
+    lies_on: Mapping[str, float]
+    """Part of its regions by the annotated category that covers most of each; empty without annotations."""
 
     @property
     def plain(self) -> dict[str, Any]:
@@ -41,6 +44,7 @@ class MeasuredConcept:
             "lift": asdict(self.lift),
             "delta_prob": asdict(self.delta_prob),
             "flips": asdict(self.flips),
+            "lies_on": dict(self.lies_on),
         }
 
 

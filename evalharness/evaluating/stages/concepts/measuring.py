@@ -34,6 +34,7 @@ from evalharness.concepts import (
     part_of_photo,
 )
 from evalharness.concepts.clustering import MIN_REGIONS
+from evalharness.evaluating.stages.concepts.annotated import lies_on
 from evalharness.evaluating.stages.concepts.finding import ConceptsFinding, MeasuredConcept
 from evalharness.evaluating.stages.concepts.regions import RegionSource, describe_regions, erase_regions, patches_of
 from evalharness.records import FloatArray, IntArray
@@ -133,6 +134,7 @@ def store(source: RegionSource, clusters: Clusters, regions: Regions) -> pd.Data
     table.to_parquet(rows.writer.folder / "concepts.parquet", index=False)
     np.savez_compressed(
         rows.writer.folder / "concepts.npz",
+        centre=np.asarray(clusters.centre, np.float32),
         centroids=np.asarray(clusters.centroids, np.float32),
         max_distance=clusters.max_distance,
         block=source.block,
@@ -267,4 +269,5 @@ def _describe(source: RegionSource, regions: Regions, concept: Concept, own: Boo
         lift=ratio_interval(shares, areas, groups, resampling),
         delta_prob=mean_interval(regions.delta_prob[own], groups, resampling),
         flips=mean_interval(regions.flips[own], groups, resampling),
+        lies_on=lies_on(rows.session, regions.table[own]),
     )

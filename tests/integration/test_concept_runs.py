@@ -114,9 +114,11 @@ def test_centroids_are_kept_with_what_they_depend_on(found, table):
     result, _ = found
     stored = np.load(result.folder / "concepts.npz")
     assert stored["centroids"].shape == (3, 16)
-    assert (int(stored["block"]), str(stored["map_id"])) == (1, "grad_attention")
+    assert (int(stored["block"]), str(stored["map_id"])) == (2, "grad_attention")
     features = np.stack(pd.read_parquet(result.folder / "concept_regions.parquet")["features"])
-    distances = np.linalg.norm(features[:, None] - stored["centroids"], axis=2)
+    directions = features - stored["centre"]
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    distances = np.linalg.norm(directions[:, None] - stored["centroids"], axis=2)
     np.testing.assert_array_equal(distances.argmin(axis=1) + 1, table["concept"])
     np.testing.assert_array_equal(distances.min(axis=1) <= stored["max_distance"] + 1e-6, table["is_assigned"])
 
@@ -170,9 +172,20 @@ def test_exported_regions_are_audited_when_they_come_back(found, tiny_run, tmp_p
         dataset__annotations=str(tmp_path / "out" / "concepts.coco.json"), **UNDRAWN,
     )  # fmt: skip
     audited = evalharness.evaluate(values).manifest["findings"]["regions"]
+    assert all(entry["looks"]["lift"]["value"] > 1 for entry in audited["categories"])
     names = {entry["name"] for entry in result.manifest["findings"]["concepts"]["concepts"]}
     assert {entry["category"] for entry in audited["categories"]} == names
-    assert all(entry["looks"]["lift"]["value"] > 1 for entry in audited["categories"])
+
+
+def test_where_regions_are_annotated_it_is_told_what_concepts_lie_on(found, tiny_run, tmp_path):
+    result, _ = found
+    run_here("export", str(result.folder), "--to", str(tmp_path / "out"), "maps=none", cwd=tmp_path)
+    annotations = str(tmp_path / "out" / "concepts.coco.json")
+    values = tiny_run.overrides(tmp_path / "runs", **SETTINGS, dataset__annotations=annotations, **UNDRAWN)
+    concepts = evalharness.evaluate(values).manifest["findings"]["concepts"]["concepts"]
+    # Their own regions come back as annotations.
+    assert all(entry["lies_on"] == {entry["name"]: 1.0} for entry in concepts if entry["num_regions"])
+    assert all(entry["lies_on"] == {} for entry in result.manifest["findings"]["concepts"]["concepts"])
 
 
 def test_compare_lines_concepts_up(found, tiny_run, tmp_path):
