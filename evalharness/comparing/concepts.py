@@ -79,6 +79,13 @@ def _line_up(reference: RunToCompare, run: RunToCompare) -> pd.DataFrame:
 def _describe(reference: RunToCompare, run: RunToCompare, table: pd.DataFrame) -> list[str]:
     sentences = []
     for row in table[table["is_harmful_reference"] | table["is_harmful"]].to_dict("records"):
+        if pd.isna(row["reference_pull"]):
+            sentences.append(
+                f"{row['concept']} of {run.name} is harmful; what is most like it in {reference.name} is "
+                f"{row['reference_concept']} ({row['overlap']:.0%} by {row['matched_by']}), in too few photos to be "
+                "tested."
+            )
+            continue
         found = (
             f"what is most like it in {run.name} is {row['concept']} ({row['overlap']:.0%} by {row['matched_by']}), "
             f"which adds {row['pull']:+.3f}"
