@@ -84,6 +84,7 @@ def _render(contents: ComparisonContents, gallery: FlipGallery | None) -> Page:
         regions=tables.audit_tables(contents),
         region_measures=tables.REGION_MEASURES,
         pull=tables.pull_rows(contents),
+        concepts=tables.concept_rows(contents),
         listed=tables.listed_flips(contents),
         similarity_columns=tables.similarity_columns(contents),
         pictures=embed_pictures(contents.figures, _figure_titles(contents)),

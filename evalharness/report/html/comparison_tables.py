@@ -152,6 +152,13 @@ def pull_rows(contents: ComparisonContents) -> list[dict[str, Any]]:
     return rows
 
 
+def concept_rows(contents: ComparisonContents) -> list[dict[str, Any]]:
+    """A row per run and tested concept of the reference, the harmful ones first."""
+    table = contents.tables["concepts"]
+    rows: list[dict[str, Any]] = table.to_dict("records")
+    return [row for row in rows if is_number(row["reference_pull"])]
+
+
 def listed_flips(contents: ComparisonContents, most: int = MAX_LISTED_FLIPS) -> list[dict[str, Any]]:
     """The flips of each run, the broken and the fixed, as far as there is room; those of which both were sure first."""
     flips, pairs = contents.flips, contents.pairs

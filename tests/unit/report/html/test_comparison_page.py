@@ -11,6 +11,7 @@ from report_results import CLASSES, GRID, MAP_IDS
 from test_report_page import Page, assert_self_contained
 from test_report_size import noisy_photo
 
+from evalharness.comparing.concepts import COLUMNS
 from evalharness.report.html import write_comparison_report
 from evalharness.report.html.comparison_tables import listed_flips, metric_tables
 from evalharness.report.html.flips import choose_flips
@@ -155,6 +156,23 @@ def test_very_many_flips_are_counted_in_the_list(comparison):
     groups = listed_flips(comparison[1], most=8)
     assert [len(group["rows"]) for group in groups] == [2, 2, 2, 2]
     assert sum(group["num"] for group in groups) == len(comparison[1].flips)
+
+
+def test_concepts_stand_beside_those_most_like_them(comparison, tmp_path):
+    _, contents = comparison
+    rows = [
+        (RUN_NAMES[1], "concept 3", "<cat>", "centroids", 0.64, "roses", 0.41, 0.02, 0.001, True, False),
+        (RUN_NAMES[1], "concept 4", None, "centroids", 0.0, "daisy", 0.05, np.nan, np.nan, False, False),
+        (RUN_NAMES[1], "concept 5", "concept 1", "centroids", 0.5, None, np.nan, np.nan, np.nan, False, False),
+    ]
+    found = replace(contents, tables={**contents.tables, "concepts": pd.DataFrame(rows, columns=COLUMNS)})
+    page = read_page(write_comparison_report(found, tmp_path / "r.html"))
+    assert "⚠ concept 3" in page.text
+    assert "<cat>" in page.text
+    assert "64 % of centroids roses +0.410 → +0.020" in page.text
+    assert "concept 4" in page.text
+    assert "concept 5" not in page.text, "nothing of it was tested"
+    assert_self_contained(page)
 
 
 def test_what_does_not_fit_is_left_out_and_counted(comparison, tmp_path):
