@@ -4,7 +4,8 @@
 
     result = evalharness.evaluate({"model.weights": "run1.h5", "dataset.csv": "testing_files.csv"})
     result.samples          # a DataFrame, a row per image
-    result.show(row_id)     # photo | overlay
+    result.show(row_id)     # photo | map, with the verdict
+    evalharness.compare(result, evalharness.load("runs/results/other"))
 
 Importing the package imports no TensorFlow, MLflow or matplotlib; the first evaluation does.
 """
@@ -14,22 +15,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from evalharness.api import Result, evaluate
+    from evalharness.api import Result, compare, evaluate, load
     from evalharness.comparing.finished_comparison import Comparison
-    from evalharness.comparing.pipeline import compare
 
 # Read when TensorFlow is imported, which happens in more than one place: no notices on standard error.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 __version__ = "0.1.0"
-__all__ = ["Comparison", "Result", "__version__", "compare", "evaluate"]
+__all__ = ["Comparison", "Result", "__version__", "compare", "evaluate", "load"]
 
 # By name, since everything below imports this module and nothing below may import these.
 _HOMES = {
     "Comparison": "evalharness.comparing.finished_comparison",
     "Result": "evalharness.api",
-    "compare": "evalharness.comparing.pipeline",
+    "compare": "evalharness.api",
     "evaluate": "evalharness.api",
+    "load": "evalharness.api",
 }
 
 

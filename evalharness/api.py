@@ -1,4 +1,4 @@
-"""The Python API, for notebooks: `evaluate` gives a `Result` to look into."""
+"""The Python API, for notebooks: `evaluate` and `load` give a `Result` to look into, `compare` lays several side by side."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,11 +6,13 @@ from typing import Any
 
 from PIL import Image
 
+from evalharness.comparing.finished_comparison import Comparison
+from evalharness.comparing.pipeline import compare as compare_runs
 from evalharness.config import RunConfig
 from evalharness.config.compose import compose_config, overrides_from
 from evalharness.dataset import load_photo, place
 from evalharness.evaluating.pipeline import run_evaluation
-from evalharness.report import STYLES, side_by_side
+from evalharness.report import AttentionPair, as_image, draw_contact_sheet
 from evalharness.results import StoredResult
 
 
@@ -18,14 +20,14 @@ class Result(StoredResult):
     """A finished evaluation: numbers, maps and pictures, read from its results folder."""
 
     def show(self, row_id: str, map_id: str | None = None) -> Image.Image:
-        """Draws the photo beside its attention map, on the run's colour scale.
+        """Draws the photo beside its attention map, with the verdict and the legend of the run's colour scale.
 
         Args:
             row_id: The image's key.
             map_id: Default: the first map of the evaluation.
 
         Returns:
-            Photo | map, in the photo's own proportions; a notebook displays it.
+            Photo | map, in the photo's own proportions, above the verdict; a notebook displays it.
 
         Raises:
             ResultsError: No such image or map.
@@ -37,9 +39,41 @@ class Result(StoredResult):
         photo = load_photo(path, config=config.dataset)
         height, width, _ = photo.shape
         extent = place((height, width), config.model.image_size, config.dataset.resize).extent
-        draw = STYLES[config.report.style]
-        drawn = draw(photo, self.map(row_id, map_id), density_max=config.report.density_max, extent=extent)
-        return Image.fromarray(side_by_side(photo, drawn))
+        pair = AttentionPair(
+            row_id, photo, self.map(row_id, map_id), row["label"], row["pred_label"], float(row["confidence"]),
+            map_id or self.map_ids[0], extent,
+        )  # fmt: skip
+        title, scale = "what it looks at", config.report
+        return as_image(draw_contact_sheet([pair], title=title, density_max=scale.density_max, style=scale.style))
+
+
+def load(folder: str | Path) -> Result:
+    """Reads a finished evaluation again, from any command or notebook.
+
+    Args:
+        folder: The results folder.
+
+    Raises:
+        ResultsError: It is missing, unfinished or of another schema.
+    """
+    return Result(Path(folder))
+
+
+def compare(
+    *runs: str | Path | StoredResult | Sequence[str | Path | StoredResult],
+    overrides: Mapping[str, Any] | Sequence[str] = (),
+) -> Comparison:
+    """Compares finished evaluations on the same images, each with the first, as `evalharness compare` does.
+
+    Args:
+        runs: Two or more results, results folders or MLflow run ids, one after the other or as a list.
+        overrides: Dotted keys and values, such as `{"compare.num_flips": 20}`, or as on the command line.
+
+    Raises:
+        EvalHarnessError: Runs, settings or a store that cannot be used; the message says what to do.
+    """
+    listed = [one for run in runs for one in ([run] if isinstance(run, str | Path | StoredResult) else run)]
+    return compare_runs(listed, overrides_from(overrides) if isinstance(overrides, Mapping) else list(overrides))
 
 
 def evaluate(config: RunConfig | Mapping[str, Any] | Sequence[str]) -> Result:

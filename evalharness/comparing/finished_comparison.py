@@ -9,7 +9,7 @@ import pandas as pd
 from PIL import Image
 
 from evalharness.comparing.compared_runs import RunToCompare
-from evalharness.comparing.pictures import flip_picture
+from evalharness.comparing.pictures import flip_picture, lineup_picture
 from evalharness.errors import ResultsError
 from evalharness.manifest import MANIFEST
 from evalharness.results import StoredResult
@@ -78,7 +78,9 @@ class Comparison:
         return list(self.manifest["remarks"])
 
     def show(self, row_id: str, map_id: str | None = None) -> Image.Image:
-        """The photo, then each run's map of it, all on one scale; from the runs' results, which must still be there.
+        """The photo, then each run's verdict and map of it, all on one scale, with a legend.
+
+        Read from the runs' results, which must still be there.
 
         Args:
             row_id: The image's key.
@@ -89,4 +91,6 @@ class Comparison:
         """
         runs = [RunToCompare(run["name"], StoredResult(Path(run["folder"]))) for run in self.manifest["runs"]]
         shown = map_id or next(iter(self.manifest["map_ids"]), None)
-        return Image.fromarray(flip_picture(runs, row_id, shown))
+        return (
+            Image.fromarray(flip_picture(runs, row_id, None)) if shown is None else lineup_picture(runs, row_id, shown)
+        )

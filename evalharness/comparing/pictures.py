@@ -47,7 +47,8 @@ def draw_flips(folder: Path, findings: ComparisonFindings, table: pd.DataFrame) 
                 Image.fromarray(flip_picture(both, row_id, map_id)).save(path, compress_level=1)
                 drawn.append({"run": pair.name, "kind": kind, "row_id": row_id, "picture": f"flips/{path.name}"})
                 if map_id is not None and number < MAX_LINEUP_ROWS:
-                    lineup.append(_lineup_row(both, row_id, map_id, kind, rows.iloc[number]))
+                    similarity = rows.iloc[number].get(f"similarity.{map_id}", np.nan)
+                    lineup.append(_lineup_row(both, row_id, map_id, _remark(kind, similarity)))
         if lineup:
             title = f"Broken and fixed: {map_id} of each run's own verdict"
             names = [findings.reference.name, pair.name]
@@ -80,19 +81,36 @@ def flip_picture(runs: Sequence[RunToCompare], row_id: str, map_id: str | None) 
     return picture
 
 
-def _lineup_row(
-    runs: tuple[RunToCompare, RunToCompare], row_id: str, map_id: str, kind: str, flip: "pd.Series[Any]"
-) -> LineupRow:
+def lineup_picture(runs: Sequence[RunToCompare], row_id: str, map_id: str) -> Image.Image:
+    """The photo, then each run's verdict and map, with a legend.
+
+    Args:
+        runs: The reference first; its scale is that of all.
+        row_id: The image.
+        map_id: The map.
+    """
+    figure = draw_lineup(
+        [_lineup_row(runs, row_id, map_id)],
+        [run.name for run in runs],
+        title=f"{map_id} of each run's own verdict",
+        density_max=runs[0].config.report.density_max,
+    )
+    return report.as_image(figure)
+
+
+def _lineup_row(runs: Sequence[RunToCompare], row_id: str, map_id: str, *remarks: str) -> LineupRow:
+    """A photo under several runs; the remarks are those of the last ones."""
     photo = runs[0].photo(row_id)
     cells = []
-    for run in runs:
+    for run, remark in zip(runs, ("",) * (len(runs) - len(remarks)) + remarks, strict=True):
         sample = run.result.samples.iloc[run.result.position(row_id)]
         pair = report.AttentionPair(
             row_id, photo, run.result.map(row_id, map_id), sample["label"], sample["pred_label"],
             float(sample["confidence"]), map_id, run.extent((photo.shape[0], photo.shape[1])),
         )  # fmt: skip
-        cells.append(LineupCell(pair, ""))
-    similarity = flip.get(f"similarity.{map_id}", np.nan)
-    remark = f"{kind}; maps differ" if np.isnan(similarity) else f"{kind}; rank correlation of maps {similarity:.2f}"
-    cells[1] = LineupCell(cells[1].pair, remark)
+        cells.append(LineupCell(pair, remark))
     return LineupRow(row_id, photo, tuple(cells))
+
+
+def _remark(kind: str, similarity: float) -> str:
+    return f"{kind}; maps differ" if np.isnan(similarity) else f"{kind}; rank correlation of maps {similarity:.2f}"

@@ -10,11 +10,12 @@ from evalharness.report.per_class import draw_per_class
 from evalharness.report.photo_sheets import AttentionPair, draw_contact_sheet, draw_prediction_grid
 from evalharness.report.reliability import draw_reliability
 from evalharness.report.selection import select_logged, select_rows
-from evalharness.report.style import save_figure
+from evalharness.report.style import as_image, save_figure
 
 __all__ = [
     "STYLES",
     "AttentionPair",
+    "as_image",
     "darken",
     "draw_confusion_matrix",
     "draw_contact_sheet",

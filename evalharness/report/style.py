@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from PIL import Image
 
 from evalharness.slugs import slug
 
@@ -98,16 +100,27 @@ def new_figure(width: float, height: float, *, layout: str | None = "constrained
     return figure
 
 
-@figure_style()
 def save_figure(figure: Figure, path: Path) -> Path:
     """Writes the figure as a PNG and gives its path back; a word that the fonts lack is written as its slug."""
+    _write_png(figure, path)
+    return path
+
+
+def as_image(figure: Figure) -> Image.Image:
+    """The figure as a picture, such as a notebook displays."""
+    written = BytesIO()
+    _write_png(figure, written)
+    return Image.open(written).convert("RGB")
+
+
+@figure_style()
+def _write_png(figure: Figure, target: Path | BytesIO) -> None:
     for text in figure.findobj(Text):
         written = text.get_text()
         if not is_drawable(written):
             text.set_text(_WORD.sub(lambda word: word[0] if is_drawable(word[0]) else slug(word[0]), written))
     # Photos hardly compress: the lightest level takes a third of the time of the default for a few more bytes.
-    figure.savefig(path, format="png", dpi=DPI, pil_kwargs={"compress_level": 1})
-    return path
+    figure.savefig(target, format="png", dpi=DPI, pil_kwargs={"compress_level": 1})
 
 
 @cache
