@@ -154,8 +154,7 @@ def pull_rows(contents: ComparisonContents) -> list[dict[str, Any]]:
 
 def concept_rows(contents: ComparisonContents) -> list[dict[str, Any]]:
     """A row per run and tested concept of the reference, the harmful ones first."""
-    table = contents.tables["concepts"]
-    rows: list[dict[str, Any]] = table.to_dict("records")
+    rows: list[Any] = contents.tables["concepts"].to_dict("records")
     return [row for row in rows if is_number(row["reference_pull"])]
 
 
