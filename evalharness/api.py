@@ -1,4 +1,4 @@
-"""The Python API, for notebooks: `evaluate` and `load` give a `Result` to look into, `compare` lays several side by side."""
+"""The Python API, for notebooks: `evaluate` and `load` give a `Result`, `compare` lays several side by side."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

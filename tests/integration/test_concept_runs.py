@@ -193,7 +193,7 @@ def test_compare_lines_concepts_up(found, tiny_run, tmp_path):
     other = evalharness.evaluate(
         tiny_run.overrides(tmp_path / "runs", **{**SETTINGS, "concepts__num_concepts": 2}, **UNDRAWN)
     )
-    compared = evalharness.compare([result, other], [f"runs_dir={tmp_path / 'runs'}"])
+    compared = evalharness.compare(result, other, overrides={"runs_dir": str(tmp_path / "runs")})
     assert len(compared.concepts) == 3
     assert set(compared.concepts["matched_by"]) == {"centroids"}
     assert compared.concepts["overlap"].between(0, 1).all()

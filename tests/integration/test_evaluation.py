@@ -226,11 +226,16 @@ def test_results_are_read_without_model_weights_or_images(tiny_run, tmp_path):
     assert len(StoredResult(folder).samples) == 10
 
 
-def test_show_draws_the_photo_beside_its_map_in_its_own_proportions(finished):
+def test_show_draws_the_photo_beside_its_map_with_verdict_and_legend(finished):
     result, _ = finished
-    picture = result.show(result.samples.row_id[0])
-    assert picture.size == (44 + 8 + 44, 36)
-    left, right = np.asarray(picture)[:, :44], np.asarray(picture)[:, 52:]
+    picture = np.asarray(evalharness.load(result.folder).show(result.samples.row_id[0])).astype(int)
+    height, width, _ = picture.shape
+    # Two panels of 44 x 36 photos, with lines of text and the legend below.
+    assert 0.6 < height / width < 1
+    inked = (picture < 250).any(axis=2)
+    assert inked[: height // 8].any(), "a title"
+    assert inked[-height // 8 :].any(), "a legend"
+    left, right = picture[height // 4 : height // 2, : width // 2], picture[height // 4 : height // 2, -(width // 2) :]
     assert (left != right).any()
 
 
