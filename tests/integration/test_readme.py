@@ -33,6 +33,7 @@ def commands(language="sh"):
 
 
 EVALHARNESS = [line for line in commands() if line.startswith("evalharness ")]
+(SWEEP,) = (line for line in EVALHARNESS if " -m " in line and "output_dir" in line)
 # As the reader's are. `run`, `run -m` and `compare` are processes in the tests of each, and run in this one here.
 PROCESSES = ("check", "inspect")
 
@@ -93,5 +94,8 @@ def test_python_example(folder, monkeypatch):
     (block,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     monkeypatch.chdir(folder)
     names = {}
+    # Of the sweep among the commands above, in whatever order they are tested.
+    assert (folder / "sweep1" / "1").is_dir() or run_here(*SWEEP.replace(*STAND_IN).split()[1:], *FEWER, cwd=folder)
     exec(block.replace('"model": "notebook"', '"model": "example", "limit": 25'), names)
     assert 0 <= names["result"].metrics["accuracy"] <= 1
+    assert names["found"].manifest["verdicts"]
