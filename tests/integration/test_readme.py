@@ -98,4 +98,4 @@ def test_python_example(folder, monkeypatch):
     assert (folder / "sweep1" / "1").is_dir() or run_here(*SWEEP.replace(*STAND_IN).split()[1:], *FEWER, cwd=folder)
     exec(block.replace('"model": "notebook"', '"model": "example", "limit": 25'), names)
     assert 0 <= names["result"].metrics["accuracy"] <= 1
-    assert names["found"].manifest["verdicts"]
+    assert names["found"].sentence
