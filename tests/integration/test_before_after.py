@@ -144,7 +144,7 @@ def test_hot_regions_are_named_by_the_pre_trained_model(tiny_run, references, tm
     assert len(table) == 3
     model = build_tiny_model(num_classes=8)
     model.load_weights(references / "eight.h5")
-    noisiest = result.manifest["findings"]["noise"]["noisiest"]["grad_attention"]
+    noisiest = result.manifest["findings"]["noise"]["noisiest"]["libra"]
     assert [noisiest.index(row_id) for row_id in table["row_id"]] == sorted(map(noisiest.index, table["row_id"]))
     for row in table.to_dict("records"):
         photo = Image.open(tiny_run.root / row["row_id"]).convert("RGB")

@@ -22,7 +22,7 @@ NOT_KNOWN_ALONE = ("calibrated_confidence", "novelty", "is_unlike", "noise", "is
 @pytest.fixture(scope="module")
 def evaluated(tiny_run, tmp_path_factory):
     runs_dir = tmp_path_factory.mktemp("runs")
-    return evalharness.evaluate(tiny_run.overrides(runs_dir, attention__methods=["grad_attention"]))
+    return evalharness.evaluate(tiny_run.overrides(runs_dir, attention__methods=["libra"]))
 
 
 @pytest.fixture

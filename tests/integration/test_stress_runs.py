@@ -164,7 +164,7 @@ def test_a_planted_outlier_token_is_found_and_shown(tiny_run, tmp_path):
     noise = pd.read_parquet(result.folder / "noise.parquet")
     assert (noise["num_outliers"] == 1).all()
     assert result.metrics["attention/outlier_rate"] == 1
-    hot = np.asarray(result.maps("grad_attention"), np.float32)[:, 1, 2] > 3
+    hot = np.asarray(result.maps("libra"), np.float32)[:, 1, 2] > 3
     assert noise["num_hot_artifacts"].tolist() == hot.astype(int).tolist()
     assert (result.folder / "figures" / "artifacts.png").is_file()
 
