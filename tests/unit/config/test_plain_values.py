@@ -70,9 +70,13 @@ def test_names_in_a_mapping_are_what_is_written():
 
 def test_any_text_passes_through_the_grammars_of_hydra_and_omegaconf():
     chance = random.Random(0)
-    for _ in range(500):
-        text = "".join(chance.choices(["\\", "'", '"', "${", "}", "$", " ", "=", ",", "花", ".", ":"], k=8))
+    texts = [
+        "".join(chance.choices(["\\", "'", '"', "${", "}", "$", " ", "=", ",", "花", ".", ":"], k=8))
+        for _ in range(500)
+    ]
+    for text in texts:
         assert value_of("seed", quoted(text)) == value_of("seed", quoted(text, '"')) == text
+    for text in texts[:80]:  # composing takes a tenth of a second
         assert composed(f"dataset.name={literal(text)}").dataset.name == text
 
 
