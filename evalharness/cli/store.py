@@ -50,10 +50,10 @@ def log(arguments: Sequence[str]) -> int:
 
 def side_by_side(config: TrackingConfig, runs_dir: Path, sweep: str) -> str:
     """How to open exactly the runs of one sweep as charts: the link, and for a local store the command before it."""
-    from evalharness.tracking import compare_link, open_store
+    from evalharness.tracking import compare_link, open_store, save_view
 
     store = open_store(config, runs_dir)
-    link = compare_link(store, sweep=sweep)
+    link = compare_link(store, view=save_view(store, sweep))
     if store.is_server:
         return f"{store.shown_uri}{link}"
     return f"`{ui_command(config, runs_dir)}`, then http://127.0.0.1:{DEFAULT_PORT}{link}"

@@ -6,6 +6,7 @@ from evalharness.tracking.links import compare_link, run_link
 from evalharness.tracking.results_upload import upload_results
 from evalharness.tracking.runs import mark_killed_runs, start_run
 from evalharness.tracking.server import serve_ui
+from evalharness.tracking.shared_view import save_view
 from evalharness.tracking.store import Store, open_store, resolve_uri
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "open_store",
     "resolve_uri",
     "run_link",
+    "save_view",
     "serve_ui",
     "start_run",
     "upload_comparison",
