@@ -31,7 +31,7 @@ def ui(arguments: Sequence[str]) -> int:
 
 
 def log(arguments: Sequence[str]) -> int:
-    """Uploads a finished results folder as a new run."""
+    """Uploads a finished results folder: as a new run, or into the one that was logged from it before."""
     folders = [argument for argument in arguments if "=" not in argument or is_there(argument)]
     if len(folders) != 1:
         got = f"{len(folders)} of them"
@@ -42,9 +42,14 @@ def log(arguments: Sequence[str]) -> int:
     result = StoredResult(Path(folders[0]))
     config, runs_dir = _tracking([argument for argument in arguments if argument not in folders])
     store = tracking.open_store(config, runs_dir)
+    run_id = tracking.find_run(store, result.folder, result.manifest["fingerprint"])
+    if run_id is not None:
+        tracking.upload_results(store, run_id, result.folder)
+        note(f"logged {result.folder} again, in place of what MLflow run {run_id} in {store.shown_uri} had")
+        return 0
     with tracking.start_run(store, name=result.manifest["name"], config=config) as run_id:
         tracking.upload_results(store, run_id, result.folder)
-    note(f"logged {result.folder} as MLflow run {run_id} in {store.uri}")
+    note(f"logged {result.folder} as MLflow run {run_id} in {store.shown_uri}")
     return 0
 
 

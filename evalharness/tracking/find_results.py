@@ -53,14 +53,20 @@ def fetch_results(store: Store, run_id: str, cache_dir: Path) -> Path:
     return target / RESULTS
 
 
-def find_run(store: Store, folder: Path) -> str | None:
-    """The latest finished run of the store's experiment that was uploaded from this folder, if there is one."""
+def find_run(store: Store, folder: Path, fingerprint: str | None = None) -> str | None:
+    """The latest run of the store's experiment that was uploaded from this folder, if there is one.
+
+    Args:
+        store: Where the runs are.
+        folder: The results folder.
+        fingerprint: Of the recipe that the folder held then; None: any.
+    """
     client = connect(store.uri)
     where = str(folder.absolute()).replace("'", "\\'")
     with failures_told("runs cannot be searched", store.uri, "Check tracking.uri="):
         found = client.search_runs(
             [store.experiment_id],
-            f"tags.results_folder = '{where}'",
+            f"tags.results_folder = '{where}'" + (f" AND tags.fingerprint = '{fingerprint}'" if fingerprint else ""),
             order_by=["attributes.start_time DESC"],
             max_results=1,
         )

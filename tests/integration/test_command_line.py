@@ -278,6 +278,9 @@ def test_log_uploads_stored_results_to_another_store(tmp_path):
     client = mlflow.MlflowClient(uri)
     (run,) = client.search_runs([client.get_experiment_by_name("evalharness").experiment_id])
     assert run.data.metrics["accuracy"] == json.loads((output / "manifest.json").read_text())["metrics"]["accuracy"]
+    again = run_here("log", output, f"tracking.uri={uri}", cwd=tmp_path)
+    assert f"in place of what MLflow run {run.info.run_id}" in " ".join(again.stderr.split())
+    assert len(client.search_runs([run.info.experiment_id])) == 1
     process = run_here("log", tmp_path / "nothing", cwd=tmp_path)
     assert_one_message(process, "nothing")
 
