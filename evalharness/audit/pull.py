@@ -1,6 +1,6 @@
 """Pull, which names a shortcut: how far regions of a category draw verdicts to a class that the images are not of."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,7 +43,7 @@ class PullCell:
     p_value: float
     """One-sided, after Holm's correction over the tested cells; NaN if not tested."""
     is_significant: bool | None
-    """None: not tested, too few images."""
+    """None: not tested, as in too few images."""
     pull_own: float
     """The same mean over the images that are of the class; NaN without any."""
 
@@ -87,6 +87,7 @@ def pull_matrix(
     evidence: Sequence[PullEvidence],
     class_names: Sequence[str],
     *,
+    chosen: Collection[tuple[str, str]] | None = None,
     resampling: Resampling = DEFAULT_RESAMPLING,
     num_permutations: int = 10_000,
 ) -> tuple[PullCell, ...]:
@@ -98,6 +99,7 @@ def pull_matrix(
     Args:
         evidence: One per category.
         class_names: In the order of the outputs.
+        chosen: Pairs of category and class that are tested, chosen without this evidence; None: all.
         resampling: How intervals are drawn; its seed is that of the tests too.
         num_permutations: The most sign patterns a test tries; `PERMUTATIONS_PER_CELL` a cell if that is more.
 
@@ -110,7 +112,7 @@ def pull_matrix(
     for found in evidence:
         for index, class_name in enumerate(class_names):
             gains, groups = _others(found, index)
-            if len(gains) >= MIN_IMAGES:
+            if len(gains) >= MIN_IMAGES and (chosen is None or (found.category, class_name) in chosen):
                 units = resampling_units(groups, len(gains))
                 raw_p_values[len(cells)] = sign_flip_p_value(
                     # Images of one group keep one sign.

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MAX_FLIPS = 5
 MAX_CLASSES = 20
+MAX_CONCEPTS = 6
 MAX_VALUE = 60
 DIGEST = re.compile(r"[0-9a-f]{64}")
 SHORT_DIGEST = 12
@@ -44,6 +45,7 @@ def print_comparison(found: "Comparison") -> None:
         _print_headline(pair, found, manifest)
         _print_classes(pair)
         _print_audit(pair, manifest["regions"])
+        _print_concepts(pair, found.concepts)
         _print_flips(pair, found.flips)
     for sentence in found.remarks:
         console.print(sentence, markup=False, soft_wrap=True)
@@ -106,6 +108,24 @@ def _print_audit(pair: dict[str, Any], regions: Sequence[dict[str, Any]]) -> Non
             measure = entry["measures"][name]
             cells = [name, _before_and_now(measure), _interval(measure["difference"])]
             table.add_row(*(Text(text) if first else "" for text in described), *cells)
+    console.print(table)
+
+
+def _print_concepts(pair: dict[str, Any], concepts: pd.DataFrame) -> None:
+    own = concepts[concepts["run"] == pair["name"]].dropna(subset=["class"]) if len(concepts) else concepts
+    if own.empty:
+        return
+    table = new_table("discovered concepts: harmful ones first")
+    for heading in ("of the reference", "most like it", "overlap", "class", "pull before → now"):
+        is_text = heading in ("of the reference", "most like it", "class")
+        table.add_column(heading, justify="left" if is_text else "right", no_wrap=not is_text)
+    for row in own.head(MAX_CONCEPTS).to_dict("records"):
+        like = "-" if pd.isna(row["concept"]) else str(row["concept"])
+        pulls = {"reference": row["reference_pull"], "value": row["pull"]}
+        table.add_row(
+            *map(Text, (row["reference_concept"], like)), f"{row['overlap']:.0%} of {row['matched_by']}",
+            Text(row["class"]), _before_and_now(pulls),
+        )  # fmt: skip
     console.print(table)
 
 

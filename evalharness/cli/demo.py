@@ -13,7 +13,7 @@ import pandas as pd
 from evalharness.cli.store import side_by_side
 from evalharness.config import RunConfig
 from evalharness.config.compose import compose_config, compose_section, overrides_from
-from evalharness.console import console, new_table, note
+from evalharness.console import console, interval_text, new_table, note
 from evalharness.errors import ConfigError
 from evalharness.example.model import RUNS, weights_path
 from evalharness.example.photos import NUM_PHOTOS, PhotoSet, generate_photos
@@ -41,6 +41,8 @@ class DemoRun:
     """Of the result, with the column `distractor`: the animal in the photo, or empty."""
     audit: pd.DataFrame
     regions: Mapping[str, Any]
+    concepts: Mapping[str, Any]
+    """What was found without the annotations."""
 
     def accuracy(self, distractor: str | None) -> float:
         """On photos without an animal (""), with this one, or with any (None)."""
@@ -106,8 +108,11 @@ def _evaluate(name: str, config: RunConfig, photos: PhotoSet) -> DemoRun:
     table = pd.read_csv(photos.table_csv, dtype=str, keep_default_na=False).set_index("path")
     samples = logged.result.samples.assign(distractor=lambda s: table["distractor"].reindex(s["row_id"]).to_numpy())
     audit = pd.read_parquet(logged.result.folder / "audit.parquet")
-    regions = logged.result.manifest["findings"]["regions"]
-    return DemoRun(name, logged.run_id, logged.result.folder, samples, audit[audit["map_id"] == MAIN_MAP], regions)
+    findings = logged.result.manifest["findings"]
+    regions, concepts = findings["regions"], findings["concepts"]
+    return DemoRun(
+        name, logged.run_id, logged.result.folder, samples, audit[audit["map_id"] == MAIN_MAP], regions, concepts
+    )
 
 
 def _print_comparison(runs: Sequence[DemoRun]) -> None:
@@ -133,7 +138,30 @@ def _print_comparison(runs: Sequence[DemoRun]) -> None:
     console.print(table)
     guilty = max(runs, key=_pull)
     console.print(f"{guilty.name}: {guilty.regions['sentence']}", markup=False, soft_wrap=True)
+    _print_found_twice(guilty)
     console.print(_difference(guilty, next(run for run in runs if run.name == "clean")), markup=False, soft_wrap=True)
+
+
+def _print_found_twice(run: DemoRun) -> None:
+    """The strongest pull of annotated regions beside that of discovered ones, on whatever they lie."""
+    cells = [cell for cell in run.regions["pull"] if cell["is_significant"]]
+    harmful = [concept for concept in run.concepts["concepts"] if concept["is_harmful"]]
+    if not cells or not harmful:
+        return
+    table = new_table(f"{run.name}: found twice, from annotations and without")
+    for heading in ("region", "photos of other classes", "pull", "its regions lie on"):
+        is_text = heading in ("region", "its regions lie on")
+        table.add_column(heading, justify="left" if is_text else "right", no_wrap=heading != "its regions lie on")
+    annotated = max(cells, key=lambda cell: cell["pull"]["value"])
+    table.add_row(annotated["category"], *_pull_cells(annotated), annotated["category"])
+    for concept in harmful:
+        parts = ", ".join(f"{name} {part:.0%}" for name, part in list(concept["lies_on"].items())[:3])
+        table.add_row(concept["name"], *_pull_cells(concept["shortcut"]), parts)
+    console.print(table)
+
+
+def _pull_cells(cell: Mapping[str, Any]) -> tuple[str, str]:
+    return str(cell["num_images"]), f"{cell['class_name']} {interval_text(cell['pull'])}"
 
 
 def _pull(run: DemoRun) -> float:

@@ -24,6 +24,8 @@ def export(arguments: Sequence[str]) -> int:
     exported = export_result(result, folder, map_format=map_format)
     for text in exported.notes:
         warn(text)
+    for text in exported.hints:
+        note(text)
     note(
         f"exported {result.manifest['name']} to {exported.folder}: {len(exported.files)} files, explained in README.txt"
     )

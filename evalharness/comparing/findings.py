@@ -9,6 +9,7 @@ import pandas as pd
 from evalharness import comparison
 from evalharness.audit import Resampling
 from evalharness.comparing.compared_runs import RunToCompare
+from evalharness.comparing.concepts import compare_concepts
 from evalharness.config import CompareConfig
 from evalharness.metrics.predictions import Predictions
 
@@ -24,6 +25,7 @@ class ComparisonFindings:
     similarities: tuple[comparison.MapSimilarity, ...]
     audits: tuple[comparison.CategoryChange, ...]
     pull: pd.DataFrame
+    concepts: pd.DataFrame
     verdicts: tuple[str, ...]
     """A sentence per run but the reference."""
     remarks: tuple[str, ...]
@@ -62,6 +64,7 @@ def examine(runs: Sequence[RunToCompare], config: CompareConfig) -> ComparisonFi
     )
     similarities = _compare_maps(runs, alignment, predictions, groups, resampling)
     changes, pull, unlike_audits = _compare_audits(runs, alignment, groups, resampling)
+    concepts, of_concepts = compare_concepts(runs)
     return ComparisonFindings(
         runs=tuple(runs),
         alignment=alignment,
@@ -70,10 +73,12 @@ def examine(runs: Sequence[RunToCompare], config: CompareConfig) -> ComparisonFi
         similarities=similarities,
         audits=changes,
         pull=pull,
+        concepts=concepts,
         verdicts=tuple(comparison.describe_pair(pair, len(pairs)) for pair in pairs),
         remarks=(
             *comparison.describe_averages(predictions, reference.compared.classes),
             *_remarks(alignment, changes, similarities, unlike_audits, reference.name),
+            *of_concepts,
         ),
         resampling=resampling,
         config=config,

@@ -1,7 +1,7 @@
 """A finished comparison, read from its folder."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,8 @@ class Comparison:
     """A row per run, category and class."""
     settings: pd.DataFrame
     """The settings that differ, a column per run."""
+    concepts: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """A row per run and discovered concept of the reference, with the concept of the run that is most like it."""
     run_id: str | None = None
     """Of MLflow."""
 

@@ -49,6 +49,7 @@ def build_tables(findings: ComparisonFindings) -> dict[str, pd.DataFrame]:
                      "ci_low", "ci_high"],
         ),
         "pull": findings.pull,
+        "concepts": findings.concepts,
         "settings": pd.DataFrame(
             [[entry.field, *map(str, entry.values)] for entry in findings.alignment.differences],
             columns=["setting", *(run.name for run in findings.runs)],

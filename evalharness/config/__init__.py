@@ -6,7 +6,14 @@ from evalharness.config.model import BACKBONES, CUSTOM_SIZES, HeadLayer, ModelCo
 from evalharness.config.output import BootstrapConfig, CompareConfig, ReportConfig, TrackingConfig
 from evalharness.config.preprocessing import PREPROCESSINGS, Normalization, preprocessing_text
 from evalharness.config.run import RunConfig
-from evalharness.config.stages import AuditConfig, FaithfulnessConfig, GateConfig, StressConfig, WhatIsItConfig
+from evalharness.config.stages import (
+    AuditConfig,
+    ConceptsConfig,
+    FaithfulnessConfig,
+    GateConfig,
+    StressConfig,
+    WhatIsItConfig,
+)
 
 __all__ = [
     "BACKBONES",
@@ -16,6 +23,7 @@ __all__ = [
     "AuditConfig",
     "BootstrapConfig",
     "CompareConfig",
+    "ConceptsConfig",
     "DatasetConfig",
     "FaithfulnessConfig",
     "GateConfig",

@@ -9,7 +9,14 @@ from evalharness.config.base import FilePath, Frozen
 from evalharness.config.dataset import DatasetConfig
 from evalharness.config.model import ModelConfig
 from evalharness.config.output import BootstrapConfig, CompareConfig, ReportConfig, TrackingConfig
-from evalharness.config.stages import AuditConfig, FaithfulnessConfig, GateConfig, StressConfig, WhatIsItConfig
+from evalharness.config.stages import (
+    AuditConfig,
+    ConceptsConfig,
+    FaithfulnessConfig,
+    GateConfig,
+    StressConfig,
+    WhatIsItConfig,
+)
 
 
 class RunConfig(Frozen):
@@ -22,6 +29,7 @@ class RunConfig(Frozen):
     audit: AuditConfig = AuditConfig()
     stress: StressConfig = StressConfig()
     what_is_it: WhatIsItConfig = WhatIsItConfig()
+    concepts: ConceptsConfig = ConceptsConfig()
     gate: GateConfig = GateConfig()
     report: ReportConfig = ReportConfig()
     compare: CompareConfig = CompareConfig()

@@ -92,6 +92,39 @@ class WhatIsItConfig(Frozen):
         return self
 
 
+def _as_count(value: object) -> object:
+    if value == "all" or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
+        return value
+    raise ValueError(f"expected a number of photos, all, or 0, got {value}")
+
+
+class ConceptsConfig(Frozen):
+    """`concepts`: what a map lights up again and again, grouped without annotations, and tested for pull."""
+
+    num_images: Annotated[int | Literal["all"], BeforeValidator(_as_count)] = Field(
+        0, description="Photos, seeded, the classes taking turns; `all`; 0: off."
+    )
+    threshold: float = Field(2.0, gt=1, description="Density from which on a patch is hot.")
+    min_share: float = Field(0.03, ge=0, lt=1, description="Least part of the map that a region holds.")
+    block: int | None = Field(
+        None, ge=1, description="Whose patch tokens tell regions apart, from 1; default: at two thirds of the depth."
+    )
+    views: tuple[Literal["photo", "alone", "crop"], ...] = Field(
+        ("photo",), min_length=1, description="What tells regions apart: see `conf/config.yaml`."
+    )
+    num_concepts: int | None = Field(None, ge=2, description="Default: the number with the best silhouette.")
+    assign_quantile: float = Field(
+        0.95, gt=0.5, le=1, description="Of the distances in the fitting half: a region farther away belongs to none."
+    )
+    num_controls: int = Field(1, ge=1, le=8, description="Times the same shape is erased off the hot patches.")
+    names: Annotated[dict[int, Text], BeforeValidator(empty_if_null)] = Field(
+        default_factory=dict, description="By number, as `{3: dog}`."
+    )
+    roles: Annotated[dict[int, Literal["object", "distractor", "ignore"]], BeforeValidator(empty_if_null)] = Field(
+        default_factory=dict, description="By number; default: `object` if measured as such, else `distractor`."
+    )
+
+
 class GateConfig(Frozen):
     """`gate`: what must hold, or the command ends with exit code 3."""
 
@@ -100,4 +133,7 @@ class GateConfig(Frozen):
     max_relies_rate: float | None = Field(None, ge=0, le=1, description="Of any distractor on the first map.")
     max_stress_flip_rate: float | None = Field(
         None, ge=0, le=1, description="Of the cut-outs of any category; needs `stress.num_images`."
+    )
+    max_concept_pull: float | None = Field(
+        None, ge=0, le=1, description="Of any concept but objects, where significant; needs `concepts.num_images`."
     )

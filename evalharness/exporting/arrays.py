@@ -12,6 +12,8 @@ from evalharness.results import StoredResult
 from evalharness.slugs import slug
 
 PLAIN_TABLES = ("per_class.csv", "confusion_matrix.csv", "skipped.csv", "manifest.json")
+NOT_FOR_CSV = ("samples.parquet", "concept_regions.parquet")
+"""The first is written apart; the second holds features that nobody reads as text."""
 NESTED = (list, np.ndarray)
 
 
@@ -20,7 +22,7 @@ def write_tables(result: StoredResult, folder: Path) -> None:
     result.samples.to_csv(folder / "samples.csv", index=False)
     result.samples.to_parquet(folder / "samples.parquet", index=False)
     for path in sorted(result.folder.glob("*.parquet")):
-        if path.name != "samples.parquet":
+        if path.name not in NOT_FOR_CSV:
             table = pd.read_parquet(path)
             # What CSV cannot hold is written as JSON.
             for name in table.columns:

@@ -7,6 +7,7 @@ from pathlib import Path
 from evalharness.errors import ConfigError
 from evalharness.exporting.annotations import write_annotations
 from evalharness.exporting.arrays import write_embeddings, write_maps, write_tables
+from evalharness.exporting.concepts import write_concepts
 from evalharness.results import StoredResult
 
 MAP_FORMATS = ("npz", "tiff", "none")
@@ -22,6 +23,7 @@ maps/                         attention density over the patch grid, rows from t
                               tiff: a 32-bit float image per row, listed in maps/<map>/index.csv
 audit.csv and other tables    of the stages that ran
 annotations.json              COCO with run-length masks, in pixels of the files as stored (if there were annotations)
+concepts.coco.json            the same of discovered regions, a category a concept (if concepts were looked for)
 manifest.json                 recipe, metrics and findings
 """
 
@@ -33,6 +35,9 @@ class Exported:
     folder: Path
     files: tuple[str, ...]
     notes: tuple[str, ...]
+    """Of what could not be."""
+    hints: tuple[str, ...] = ()
+    """How files are used."""
 
 
 def export_result(result: StoredResult, folder: Path, *, map_format: str = "npz") -> Exported:
@@ -68,9 +73,9 @@ def export_result(result: StoredResult, folder: Path, *, map_format: str = "npz"
     if map_format != "none":
         for map_id in result.map_ids:
             write_maps(result, map_id, folder / "maps", map_format)
-    notes = write_annotations(result, folder)
+    notes, hints = write_annotations(result, folder), write_concepts(result, folder)
     files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    return Exported(folder, tuple(files), notes)
+    return Exported(folder, tuple(files), notes, hints)
 
 
 def _is_ours(folder: Path) -> bool:

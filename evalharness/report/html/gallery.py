@@ -145,6 +145,7 @@ def gallery_data(run: RunContents, gallery: Gallery) -> dict[str, Any]:
         "extents": None if all(found == WHOLE for found in extents) else [rounded(found, 5) for found in extents],
         "maps": [_map_data(run, gallery, map_id) for map_id in gallery.map_ids],
         "regions": _region_data(run, gallery),
+        "concepts": _concept_data(run, gallery),
     }
 
 
@@ -200,6 +201,26 @@ def _region_data(run: RunContents, gallery: Gallery) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def _concept_data(run: RunContents, gallery: Gallery) -> list[dict[str, Any]]:
+    """A concept each: the images that hold it (`rows`)."""
+    if run.concepts is None:
+        return []
+    place_of = {row_id: place for place, row_id in enumerate(gallery.rows["row_id"])}
+    assigned = run.concepts[run.concepts["is_assigned"]]
+    return [
+        {
+            "number": concept["number"],
+            "name": concept["name"],
+            "rows": sorted(
+                place_of[row_id]
+                for row_id in set(assigned.loc[assigned["concept"] == concept["number"], "row_id"])
+                if row_id in place_of
+            ),
+        }
+        for concept in run.findings["concepts"]["concepts"]
+    ]
 
 
 def _extent_of(row_id: str, extent: Callable[[str], Extent]) -> Extent:

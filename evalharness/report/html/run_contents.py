@@ -33,6 +33,10 @@ class RunContents:
     """A row per image, map and annotated category."""
     noise: pd.DataFrame | None
     """A row per image and map."""
+    concepts: pd.DataFrame | None
+    """A row per region that belongs to a concept."""
+    strips: Mapping[int, Path]
+    """Crops of each concept, by its number."""
     figures: tuple[Path, ...]
     """Every picture but the overlays of single images."""
 
@@ -58,6 +62,8 @@ class RunContents:
             },
             audit=_read_table(folder / "audit.parquet") if findings.get("regions") else None,
             noise=_read_table(folder / "noise.parquet") if findings.get("noise") else None,
+            concepts=_read_table(folder / "concepts.parquet") if findings.get("concepts") else None,
+            strips={int(path.stem): path for path in (folder / "figures" / "concepts").glob("*.jpg")},
             figures=tuple(sorted((folder / "figures").glob("*.png"))),
         )
 

@@ -82,7 +82,7 @@ def _render(run: RunContents, gallery: Gallery | None) -> Page:
         per_class=run_tables.class_rows(run),
         mistakes=run_tables.listed_mistakes(run),
         sentences=stage_sentences(manifest),
-        sections=stage_sections(run.findings),
+        sections=stage_sections({**run.findings, "concepts": _concepts_with_crops(run)}),
         other_metrics=run_tables.other_metrics(run),
         recipe=run_tables.recipe_rows(run),
         pictures=embed_pictures(run.figures),
@@ -90,6 +90,23 @@ def _render(run: RunContents, gallery: Gallery | None) -> Page:
         static_images=_static_images(run, gallery) if gallery else [],
         data=as_json(gallery_data(run, gallery)) if gallery else Markup(""),
     )
+
+
+def _concepts_with_crops(run: RunContents) -> Mapping[str, Any] | None:
+    """What the stage found, each concept with the address of its crops."""
+    found = run.findings.get("concepts")
+    if not found:
+        return None
+    return {
+        **found,
+        "concepts": [
+            {
+                **concept,
+                "crops": jpeg_uri(path.read_bytes()) if (path := run.strips.get(concept["number"])) else None,
+            }
+            for concept in found["concepts"]
+        ],
+    }
 
 
 def _static_images(run: RunContents, gallery: Gallery) -> list[StaticImage]:

@@ -67,13 +67,15 @@ function quadrantsOf(category) {
   return found;
 }
 function accepts() {
-  const { verdict, label, pred, region, quadrant } = gallery.state;
+  const { verdict, label, pred, region, quadrant, concept } = gallery.state;
+  const holders = concept === "" ? null : new Set(data.concepts.find((found) => found.number === Number(concept)).rows);
   const quadrants = region || quadrant ? quadrantsOf(region) : null;
   return (row) => {
     if (verdict && (verdict === "right") !== isRight(row)) return false;
     if (label !== "" && data.labels[row] !== Number(label)) return false;
     if (pred !== "" && data.preds[row] !== Number(pred)) return false;
     if (quadrants && !quadrants.has(row)) return false;
+    if (holders && !holders.has(row)) return false;
     return !quadrant || quadrants.get(row).has(quadrant);
   };
 }
@@ -133,7 +135,7 @@ function details(row) {
 
 const gallery = makeGallery({
   count, noun: ["image", "images"], mapIds: data.maps.map((map) => map.id),
-  filters: ["verdict", "label", "pred", "region", "quadrant"], accepts,
+  filters: ["verdict", "label", "pred", "region", "quadrant", "concept"], accepts,
   scores, sorts: SORTS, defaultSort: "worst",
   // Small is what one looks for first in these.
   ascendingFirst: (key) => ["true_prob", "noise:noise_rank", "order", "name"].includes(key),
@@ -162,9 +164,17 @@ fillSelect("label", classOptions, 1);
 fillSelect("pred", classOptions, 1);
 fillSelect("region", data.regions.map((region) => [`${region.role}:${region.category}`, `${region.category} (${region.role})`]), 1);
 fillSelect("quadrant", QUADRANTS.map((name) => [name, name]), 1);
+fillSelect("concept", data.concepts.map((found) => [found.number, found.name]), 1);
 for (const node of document.querySelectorAll(".wants-region")) node.hidden = !data.regions.length;
+for (const node of document.querySelectorAll(".wants-concept")) node.hidden = !data.concepts.length;
 gallery.setUp();
 addShortcuts();
+for (const link of document.querySelectorAll("[data-concept]")) {
+  link.addEventListener("click", (event) => {
+    event.preventDefault();
+    gallery.show({ concept: link.dataset.concept, ...gallery.sortBy("worst") });
+  });
+}
 for (const link of document.querySelectorAll("[data-true]")) {
   link.addEventListener("click", (event) => {
     event.preventDefault();
