@@ -105,6 +105,21 @@ PAGES = {
         ("model", "dataset", "attention", "tracking", "runs_dir"),
         "Exit codes: 0 done, 1 failed, or an image cannot be read, 2 wrong usage or config.",
     ),
+    "repair": HelpPage(
+        "evalharness repair RUN repair.csv=TRAINING.csv [key=value ...]",
+        "Mends a run that relies on the wrong thing: fits its head anew, the backbone as it is, on training photos "
+        "with and without pasted cut-outs of what its audit, or its discovered concepts, found harmful; and proves it "
+        "on the evaluated photos: repaired, better, or not better. Writes the repaired weights, and logs them to "
+        "MLflow.",
+        {"RUN": RESULT, "key=value": KEYS},
+        {},
+        (
+            "evalharness repair runs/results/shortcut-on-test-0123456789 repair.csv=training_files.csv",
+            "evalharness repair sweep1/2 repair.csv=train.csv repair.cutouts=animals",
+        ),
+        ("repair", "tracking", "runs_dir", "output_dir", "batch_size", "num_workers"),
+        "Exit codes: 0 done (whatever the verdict), 1 failed, or nothing to repair, 2 wrong usage or config.",
+    ),
     "log": HelpPage(
         "evalharness log RESULT [key=value ...]",
         "Uploads a finished results folder to MLflow as a new run: after a store was away, or to another store.",
