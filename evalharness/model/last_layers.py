@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -29,6 +29,11 @@ class LastLayers:
 
     model: VisionTransformer
     config: ModelConfig
+
+    @property
+    def keras_model(self) -> Any:
+        """The whole model."""
+        return self.model.keras_model
 
     @property
     def names(self) -> tuple[LayerName, ...]:
@@ -72,16 +77,16 @@ class LastLayers:
         try:
             self._dense.set_weights([kernel, bias])
             if self.config.backbone == "from_file":
-                self.model.keras_model.save(path, save_format="h5")
+                self.keras_model.save(path, save_format="h5")
             else:
-                self.model.keras_model.save_weights(path)
+                self.keras_model.save_weights(path)
         finally:
             self._dense.set_weights(before)
 
     def _with_linear(self, kernel: FloatArray, bias: FloatArray) -> "tf.keras.Model":
         import tensorflow as tf
 
-        backbone = find_backbone(self.model.keras_model).model
+        backbone = find_backbone(self.keras_model).model
         dense = tf.keras.layers.Dense(kernel.shape[1], "softmax", dtype="float32", name="head")
         linear = tf.keras.Sequential([backbone, dense], name="vision_transformer")
         dense.set_weights([kernel, bias])
@@ -89,7 +94,7 @@ class LastLayers:
 
     @cached_property
     def _dense(self) -> "tf.keras.layers.Layer":
-        layers = [layer for layer in leaves(self.model.keras_model) if type(layer).__name__ not in BEHIND_DENSE]
+        layers = [layer for layer in leaves(self.keras_model) if type(layer).__name__ not in BEHIND_DENSE]
         if type(layers[-1]).__name__ != "Dense" or not layers[-1].use_bias:
             raise ModelError(
                 "model's last layer cannot be fitted anew",
@@ -100,11 +105,11 @@ class LastLayers:
 
     @cached_property
     def _ending_kind(self) -> str:
-        return find_ending(self.model.keras_model, self.config.output).kind
+        return find_ending(self.keras_model, self.config.output).kind
 
     @cached_property
     def _tensors(self) -> "dict[LayerName, tf.Tensor]":
-        keras_model = self.model.keras_model
+        keras_model = self.keras_model
         found: dict[LayerName, tf.Tensor] = {}
         is_built_here = self.config.builder is None and self.config.backbone != "from_file"
         if is_built_here:
@@ -126,7 +131,7 @@ class LastLayers:
     def _compiled(self) -> "tf.types.experimental.PolymorphicFunction":
         import tensorflow as tf
 
-        opened = tf.keras.Model(self.model.keras_model.input, list(self._tensors.values()))
+        opened = tf.keras.Model(self.keras_model.input, list(self._tensors.values()))
 
         def run(images: "tf.Tensor") -> "list[tf.Tensor]":
             values = preprocess(tf.cast(images, tf.float32), self.config.preprocessing)

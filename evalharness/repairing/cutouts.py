@@ -150,7 +150,8 @@ def cut_out(photo: UInt8Array, mask: BoolArray) -> UInt8Array:
     alpha, colours = resample(alpha, size), resample(colours, size)
     # Colours are averaged by what is visible of them.
     visible = np.where(alpha > 0, colours / np.where(alpha > 0, alpha, 1), 0)
-    return np.rint(np.concatenate([visible, 255 * alpha], axis=2)).astype(np.uint8)
+    cutout: UInt8Array = np.rint(np.concatenate([visible, 255 * alpha], axis=2)).astype(np.uint8)
+    return cutout
 
 
 def split_in_half(ordered: Sequence[str]) -> tuple[list[str], list[str]]:

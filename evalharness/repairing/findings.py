@@ -69,7 +69,7 @@ def examine(evaluation: Evaluation, proof: Proof, harm: Harm, before: FloatArray
         before: Logits of every shot, (shots, C).
         after: Of the repaired model.
     """
-    cells = tuple(measure_pull(evaluation, proof, logits) for logits in (before, after))
+    cells = (measure_pull(evaluation, proof, before), measure_pull(evaluation, proof, after))
     pulls = _pull_changes(evaluation, proof, harm, (before, after), cells)
     accuracies = _accuracy_changes(evaluation, proof, before, after)
     without = next((entry for entry in accuracies if entry.name == WITHOUT), None)
@@ -151,8 +151,10 @@ def _accuracy_change(evaluation: Evaluation, entry: CategoryProof, logits: Mappi
         resampling=evaluation.resampling,
         min_difference=evaluation.config.compare.min_difference,
     )
-    means = [mean_interval(predictions[name].is_correct, groups, evaluation.resampling) for name in (BEFORE, AFTER)]
-    return AccuracyChange(entry.category, entry.is_pasted, *means, pair)
+    before, after = (
+        mean_interval(predictions[name].is_correct, groups, evaluation.resampling) for name in (BEFORE, AFTER)
+    )
+    return AccuracyChange(entry.category, entry.is_pasted, before, after, pair)
 
 
 def _groups(evaluation: Evaluation, positions: IntArray) -> Sequence[str]:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import softmax
 
-from evalharness.records import Interval
+from evalharness.records import IntArray, Interval
 from evalharness.repairing.mended import Mended
 
 
@@ -45,8 +45,8 @@ def _columns(name: str, interval: Interval) -> dict[str, float]:
 def _predictions(mended: Mended) -> pd.DataFrame:
     """A row per evaluated photo, and per photo with a pasted cut-out."""
     evaluation = mended.evaluation
-    positions = [np.arange(len(evaluation.samples))]
-    shots, pasted = [positions[0]], [""] * len(evaluation.samples)
+    everything: IntArray = np.arange(len(evaluation.samples))
+    positions, shots, pasted = [everything], [everything], [""] * len(evaluation.samples)
     for entry in mended.proof.categories:
         if entry.is_pasted:
             positions.append(entry.positions)
