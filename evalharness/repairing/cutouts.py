@@ -12,7 +12,7 @@ from evalharness.audit.geometry import bounding_box, resample
 from evalharness.config import RepairConfig
 from evalharness.dataset.cutouts import Cutouts, load_cutouts
 from evalharness.errors import ConfigError, ResultsError
-from evalharness.records import UInt8Array
+from evalharness.records import Sample, UInt8Array
 from evalharness.repairing.evaluation import Evaluation
 from evalharness.repairing.harm import Harm
 from evalharness.repairing.regions import Regions
@@ -98,8 +98,7 @@ def _of_regions(evaluation: Evaluation, categories: Sequence[str], regions: Regi
         name: [sample for sample in evaluation.samples if name in regions.by_row.get(sample.row_id, ())]
         for name in categories
     }
-    groups = in_random_order({sample.group for samples in held.values() for sample in samples}, evaluation.config.seed)
-    sides = [set(side) for side in split_in_half(groups)]
+    sides = _sides([sample for samples in held.values() for sample in samples], regions, evaluation.config.seed)
     used: set[str] = set()
     halves: tuple[dict[str, Mapping[str, UInt8Array]], ...] = ({}, {})
     for category, samples in held.items():
@@ -124,12 +123,22 @@ def _of_regions(evaluation: Evaluation, categories: Sequence[str], regions: Regi
     return SplitCutouts(Cutouts(halves[0]), Cutouts(halves[1]), frozenset(used))
 
 
+def _sides(samples: Sequence[Sample], regions: Regions, seed: int) -> tuple[set[str], set[str]]:
+    """The groups to cut training cut-outs from, and the others."""
+    groups = {sample.group for sample in samples}
+    known = {sample.group for sample in samples if sample.row_id in regions.known_from}
+    if known:
+        return known, groups - known
+    first, second = split_in_half(in_random_order(groups, seed))
+    return set(first), set(second)
+
+
 def _cut_from(evaluation: Evaluation, regions: Regions, category: str, row_ids: Sequence[str]) -> dict[str, UInt8Array]:
     found: dict[str, UInt8Array] = {}
     for row_id in row_ids:
         if len(found) == MAX_CUTOUTS:
             break
-        path = next(sample.path for sample in (evaluation.samples[evaluation.positions[row_id]],))
+        path = evaluation.samples[evaluation.positions[row_id]].path
         cutout = cut_out(datasets.load_photo(path, config=evaluation.config.dataset), regions.masks(row_id)[category])
         if min(cutout.shape[:2]) >= MIN_SIDE:
             found[row_id] = cutout

@@ -1,7 +1,7 @@
 """What harms a run: the categories that pull its verdicts to a class, as its audit or its discovered concepts say."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +10,7 @@ import pandas as pd
 from evalharness.audit import PullCell, rank_cells
 from evalharness.errors import ResultsError
 from evalharness.records import Interval
+from evalharness.results import StoredResult
 
 Source = Literal["regions", "concepts", "cutouts"]
 TABLES: dict[Source, str] = {"regions": "audit_pull.parquet", "concepts": "concepts_pull.parquet"}
@@ -36,25 +37,40 @@ def harmful_cells(cells: Sequence[PullCell], min_pull: float) -> tuple[PullCell,
     return tuple(cell for cell in rank_cells(cells) if cell.pull.ci_low > min_pull)
 
 
-def read_harm(folder: Path, min_pull: float) -> Harm | None:
+def read_harm(result: StoredResult, min_pull: float) -> Harm | None:
     """What the stored tables of an evaluation find harmful; None where it has no such table.
 
     Args:
-        folder: Of the results.
+        result: The evaluation.
         min_pull: `audit.min_pull`.
 
     Raises:
         ResultsError: There are tables, and nothing in them is harmful.
     """
+    folder = result.folder
     found: dict[Source, list[PullCell]] = {}
     for source, name in TABLES.items():
         if (folder / name).is_file():
-            found[source] = [_cell(row) for row in pd.read_parquet(folder / name).to_dict("records")]
+            cells = [_cell(row) for row in pd.read_parquet(folder / name).to_dict("records")]
+            found[source] = cells if source == "regions" else _of_harmful_concepts(cells, result.manifest)
             if harmful := harmful_cells(found[source], min_pull):
                 return Harm(source, harmful)
     if found:
         raise nothing_to_repair([cell for cells in found.values() for cell in cells], min_pull, folder)
     return None
+
+
+def concept_names(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """What each discovered concept is called, by its number as text."""
+    found = manifest["findings"].get("concepts") or {}
+    return {str(concept["number"]): str(concept["name"]) for concept in found.get("concepts", ())}
+
+
+def _of_harmful_concepts(cells: Sequence[PullCell], manifest: Mapping[str, Any]) -> list[PullCell]:
+    """The cells of concepts that are not the object, under the concepts' names."""
+    found, names = manifest["findings"].get("concepts") or {}, concept_names(manifest)
+    objects = {str(entry["number"]) for entry in found.get("concepts", ()) if entry["role"] != "distractor"}
+    return [replace(cell, category=names[cell.category]) for cell in cells if cell.category in names.keys() - objects]
 
 
 def nothing_to_repair(cells: Sequence[PullCell], min_pull: float, folder: Path) -> ResultsError:

@@ -88,6 +88,7 @@ def plan_proof(evaluation: Evaluation, cutouts: SplitCutouts, harm: Harm | None,
         Shot(evaluation.sha256(sample.row_id), partial(evaluation.photos.load_input, sample.row_id))
         for sample in evaluation.samples
     ]
+    known_from = regions.known_from if regions else frozenset()
     holds = {} if regions is None else {
         row_id: names & set(regions.distractors) for row_id, names in regions.by_row.items()
     }  # fmt: skip
@@ -99,7 +100,9 @@ def plan_proof(evaluation: Evaluation, cutouts: SplitCutouts, harm: Harm | None,
         held = [
             place
             for place, sample in enumerate(evaluation.samples)
-            if category in holds.get(sample.row_id, ()) and sample.group not in cutouts.used_groups
+            if category in holds.get(sample.row_id, ())
+            and sample.group not in cutouts.used_groups
+            and sample.row_id not in known_from
         ]
         is_enough = regions is not None and _tells(evaluation, held, harm, category)
         if is_enough:

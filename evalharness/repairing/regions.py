@@ -12,7 +12,7 @@ from evalharness.audit import BoolArray, ImageRegions, Role, place_regions
 from evalharness.audit.geometry import turn_upright
 from evalharness.errors import ResultsError
 from evalharness.repairing.evaluation import Evaluation
-from evalharness.repairing.harm import Harm
+from evalharness.repairing.harm import Harm, concept_names
 
 CONCEPTS = "concepts.parquet"
 
@@ -26,6 +26,8 @@ class Regions:
     """The categories that lie on each row's photo."""
     masks: Callable[[str], Mapping[str, BoolArray]]
     """Of a row id: each category's pixels on the upright photo, (height, width)."""
+    known_from: frozenset[str] = frozenset()
+    """Rows that the categories were found by, which therefore prove nothing; cut-outs come from these."""
 
     @property
     def distractors(self) -> tuple[str, ...]:
@@ -45,7 +47,7 @@ def read_regions(evaluation: Evaluation, harm: Harm) -> Regions | None:
     """
     if harm.source == "cutouts":
         return None
-    found = _read_concepts(evaluation) if harm.source == "concepts" else _read_annotations(evaluation)
+    found = _read_concepts(evaluation, harm) if harm.source == "concepts" else _read_annotations(evaluation)
     missing = [name for name in harm.categories if found.roles.get(name) != "distractor"]
     if missing:
         raise ResultsError(
@@ -84,13 +86,15 @@ def _read_annotations(evaluation: Evaluation) -> Regions:
     return Regions(dict(found.roles), by_row, masks)
 
 
-def _read_concepts(evaluation: Evaluation) -> Regions:
-    """Boxes in parts of the upright photo: `row_id, concept, top, bottom, left, right`."""
+def _read_concepts(evaluation: Evaluation, harm: Harm) -> Regions:
+    """The boxes of discovered regions; concepts that do no harm count as objects, which controls avoid."""
     path = evaluation.run.result.folder / CONCEPTS
     if not path.is_file():
         raise ResultsError("results are damaged", expected=CONCEPTS, got="missing", where=path, fix="Evaluate again")
+    names = concept_names(evaluation.run.result.manifest)
     table = pd.read_parquet(path)
-    table = table.assign(concept=table["concept"].astype(str))
+    table = table.assign(concept=[names.get(str(number), str(number)) for number in table["concept"]])
+    table = table[table["is_assigned"]]
     parts = {str(row_id): rows for row_id, rows in table.groupby("row_id")}
 
     def masks(row_id: str) -> dict[str, BoolArray]:
@@ -102,7 +106,10 @@ def _read_concepts(evaluation: Evaluation) -> Regions:
         return found
 
     by_row = {row_id: frozenset(rows["concept"]) for row_id, rows in parts.items()}
-    return Regions(dict.fromkeys(sorted(set(table["concept"])), "distractor"), by_row, masks)
+    roles: dict[str, Role] = {
+        name: "distractor" if name in harm.categories else "object" for name in sorted(set(table["concept"]))
+    }
+    return Regions(roles, by_row, masks, frozenset(table.loc[table["split"] == "fit", "row_id"].astype(str)))
 
 
 def box_mask(top: float, bottom: float, left: float, right: float, size: tuple[int, int]) -> BoolArray:
