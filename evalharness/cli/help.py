@@ -114,8 +114,8 @@ PAGES = {
         {"RUN": RESULT, "key=value": KEYS},
         {},
         (
-            "evalharness repair runs/results/shortcut-on-test-0123456789 repair.csv=training_files.csv",
-            "evalharness repair sweep1/2 repair.csv=train.csv repair.cutouts=animals",
+            "evalharness repair sweep1/2 repair.csv=training_files.csv",
+            "evalharness repair sweep1/2 repair.csv=train.csv repair.cutouts=cutouts",
         ),
         ("repair", "tracking", "runs_dir", "output_dir", "batch_size", "num_workers"),
         "Exit codes: 0 done (whatever the verdict), 1 failed, or nothing to repair, 2 wrong usage or config.",
