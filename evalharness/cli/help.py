@@ -68,7 +68,8 @@ PAGES = {
     ),
     "demo": HelpPage(
         "evalharness demo [num_photos=N] [key=value ...]",
-        "Draws the bundled example's photos, evaluates three runs on them, audits them, and says which one cheats.",
+        "Draws the bundled example's photos, evaluates three runs on them, audits them, says which one cheats, and "
+        "repairs it.",
         {"num_photos=N": "photos to draw (600)", "key=value": "as for `run`"},
         {},
         ("evalharness demo", "evalharness demo num_photos=150 runs_dir=/tmp/demo"),
