@@ -11,8 +11,9 @@ from evalharness.records import FloatArray
 from evalharness.repairing.evaluation import Evaluation
 from evalharness.repairing.training_photos import TrainingPhotos
 
-NEAR = 0.2
-"""Part of the usual distance between an evaluated photo and the one nearest to it."""
+NEAR = 0.4
+"""Part of the usual distance between an evaluated photo and the one nearest to it. In the bundled example photos of other
+scenes begin at 0.57; nine of ten that were saved again as JPEG (quality 60), or at 0.7 of their size, lie at 0.42 or below."""
 MAX_NAMED = 3
 
 

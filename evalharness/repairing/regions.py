@@ -109,7 +109,8 @@ def _read_concepts(evaluation: Evaluation, harm: Harm) -> Regions:
     roles: dict[str, Role] = {
         name: "distractor" if name in harm.categories else "object" for name in sorted(set(table["concept"]))
     }
-    return Regions(roles, by_row, masks, frozenset(table.loc[table["split"] == "fit", "row_id"].astype(str)))
+    known_from = frozenset(map(str, table.loc[table["split"] == "fit", "row_id"]))
+    return Regions(roles, by_row, masks, known_from)
 
 
 def box_mask(top: float, bottom: float, left: float, right: float, size: tuple[int, int]) -> BoolArray:
