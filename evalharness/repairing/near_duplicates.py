@@ -14,8 +14,8 @@ from evalharness.repairing.training_photos import TrainingPhotos
 NEAR = 0.4
 """Part of the usual distance between an evaluated photo and the one nearest to it.
 
-In the bundled example photos of other scenes begin at 0.57; of photos that were saved again as JPEG of quality 60, or at
-0.7 of their size, nine of ten lie below 0.42.
+In the bundled example photos of other scenes begin at 0.57; of photos that were saved again as JPEG of quality 60, or
+at 0.7 of their size, nine of ten lie below 0.42.
 """
 MAX_NAMED = 3
 

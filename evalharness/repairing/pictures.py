@@ -15,7 +15,7 @@ from evalharness.repairing.proof import CategoryProof
 from evalharness.report.lineup import LineupCell, LineupRow, draw_lineup
 from evalharness.report.repair_figures import BeforeAndAfter, draw_accuracies, draw_pulls
 
-MAX_ROWS = 6
+MAX_ROWS = 4
 MAX_PULLS = 12
 
 
