@@ -98,12 +98,15 @@ def repair(run: str | Path, overrides: Sequence[str] = ()) -> Repair:
     training = gather_training_photos(config.repair, evaluation, cutouts.training)
     if config.repair.export:
         export_pasted(config.repair.export, training, config.repair.scale)
+    if harm:
+        tell_plan(harm, cutouts, training)
     backbone = FrozenBackbone.of(evaluation)
     proof = plan_proof(evaluation, cutouts, harm, regions)
     tested = backbone.features(proof.shots, "asking about the evaluated photos")
     before = backbone.layers.own_logits(tested[backbone.layers.owner])
-    harm = harm or measure_harm(evaluation, proof, before)
-    tell_plan(harm, cutouts, training)
+    if harm is None:
+        harm = measure_harm(evaluation, proof, before)
+        tell_plan(harm, cutouts, training)
     shown = backbone.features(training_shots(training, config.repair.scale), "asking about the training photos")
     warn_of_near_duplicates(evaluation, training, tested, shown)
     fitted = fit_layers(config, backbone.layers, training, shown)

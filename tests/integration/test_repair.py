@@ -62,6 +62,12 @@ def repaired(audited, training, runs_dir):
     return evalharness.repair(audited.folder, [f"repair.csv={training}", f"runs_dir={runs_dir}"])
 
 
+@pytest.fixture(scope="module")
+def linear(repaired, audited, training, runs_dir):
+    """The same with one linear layer, whichever is better."""
+    return evalharness.repair(audited.folder, [f"repair.csv={training}", "repair.layer=linear", f"runs_dir={runs_dir}"])
+
+
 def cat_to_roses(found):
     pull = found.pull[(found.pull["category"] == "cat") & (found.pull["class"] == "roses")]
     return pull.iloc[0]
@@ -94,7 +100,8 @@ def test_both_layers_are_told_the_better_first(repaired):
     layers = repaired.manifest["layers"]
     assert {layer["name"] for layer in layers} == {"linear", "last"}
     assert layers[0]["log_loss"] < layers[1]["log_loss"]
-    assert layers[0]["name"] == "linear"
+    overrides = ["model/head=linear"] if layers[0]["name"] == "linear" else []
+    assert repaired.manifest["weights"]["overrides"] == overrides
 
 
 def plain_keras(path):
@@ -108,47 +115,49 @@ def plain_keras(path):
     return model
 
 
-def test_the_weights_load_with_plain_keras(repaired, photos):
-    rows = repaired.predictions[repaired.predictions["pasted"].isna()].head(12)
+def test_the_weights_load_with_plain_keras(linear, photos):
+    rows = linear.predictions[linear.predictions["pasted"].isna()].head(12)
     size = (MODEL_SIZES["image_size"],) * 2
     images = [Image.open(photos.root / row_id).resize(size, Image.Resampling.BILINEAR) for row_id in rows["row_id"]]
     inputs = np.stack([np.asarray(image, np.float32) for image in images]) / 127.5 - 1
-    probs = plain_keras(repaired.weights).predict(inputs, verbose=0)
+    probs = plain_keras(linear.weights).predict(inputs, verbose=0)
     np.testing.assert_allclose(probs.max(axis=1), rows["confidence_after"], atol=1e-5)
     assert [CLASSES[verdict] for verdict in probs.argmax(axis=1)] == rows["pred_label_after"].tolist()
 
 
-def test_run_evaluates_them_with_the_linear_head(repaired, photos, runs_dir):
-    values = {"model.weights": str(repaired.weights), "attention.methods": [], "tracking.run_name": "repaired"}
-    assert repaired.manifest["weights"]["overrides"] == ["model/head=linear"]
+def test_run_evaluates_them_with_the_linear_head(linear, photos, runs_dir):
+    values = {"model.weights": str(linear.weights), "attention.methods": [], "tracking.run_name": "repaired"}
+    assert linear.manifest["weights"]["overrides"] == ["model/head=linear"]
     given = {
         "model.probe": 0, "dataset.csv": str(photos.table_csv), "runs_dir": str(runs_dir), "report.html": False,
         "report.contact_sheet": [], **values,
     }  # fmt: skip
     result = evalharness.evaluate(["model=example", "model/head=linear", *overrides_from(given)])
-    rows = repaired.predictions[repaired.predictions["pasted"].isna()].set_index("row_id")
+    rows = linear.predictions[linear.predictions["pasted"].isna()].set_index("row_id")
     samples = result.samples.set_index("row_id")
     np.testing.assert_allclose(samples["confidence"], rows["confidence_after"].reindex(samples.index), atol=1e-5)
     # The evaluation's logged model is the one that the repair made.
     client = MlflowClient(f"sqlite:///{runs_dir}/mlflow.db")
-    outputs = client.get_run(repaired.run_id).outputs.model_outputs
+    outputs = client.get_run(linear.run_id).outputs.model_outputs
     sha256 = client.get_logged_model(outputs[0].model_id).tags["weights_sha256"]
     assert sha256 == result.recipe["model"]["weights_sha256"]
-    (run,) = client.search_runs(["1"], "attributes.run_name = 'repaired'")
+    (found,) = client.search_runs(["1"], "attributes.run_name = 'repaired'")
+    run = client.get_run(found.info.run_id)
     assert [entry.model_id for entry in run.inputs.model_inputs] == [outputs[0].model_id]
 
 
 def test_the_repair_is_a_run_that_is_linked_to_the_one_it_repairs(repaired, audited, runs_dir):
     client = MlflowClient(f"sqlite:///{runs_dir}/mlflow.db")
     run = client.get_run(repaired.run_id)
-    (evaluated,) = client.search_runs(["1"], "attributes.run_name = 'shortcut'")
+    (found,) = client.search_runs(["1"], "attributes.run_name = 'shortcut'")
+    evaluated = client.get_run(found.info.run_id)
     assert run.data.tags["repaired_run"] == evaluated.info.run_id
     assert (run.data.tags["kind"], run.data.tags["outcome"]) == ("repair", "repaired")
     assert [entry.model_id for entry in run.inputs.model_inputs] == [
         entry.model_id for entry in evaluated.inputs.model_inputs
     ]
     assert run.data.metrics["repair/cat/pull_to_roses_after"] == pytest.approx(cat_to_roses(repaired)["after"])
-    names = {Path.path for Path in client.list_artifacts(repaired.run_id, "repair")}
+    names = {entry.path for entry in client.list_artifacts(repaired.run_id, "repair")}
     assert {"repair/repaired.h5", "repair/report.html", "repair/manifest.json"} <= names
     with pytest.raises(ResultsError, match="expected the folder of an evaluation, got a repair"):
         read_manifest(repaired.folder)
