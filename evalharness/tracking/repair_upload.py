@@ -92,6 +92,8 @@ def _log_fields(client: "MlflowClient", store: Store, run_id: str, folder: Path,
             for key, value in tags.items()
         ],
     )
+    if manifest["run"]["run_id"]:
+        client.set_tag(manifest["run"]["run_id"], "repaired_by", run_id)
 
 
 def _named(run: Mapping[str, Any]) -> str:

@@ -153,6 +153,7 @@ def test_the_repair_is_a_run_that_is_linked_to_the_one_it_repairs(repaired, audi
     evaluated = client.get_run(found.info.run_id)
     assert run.data.tags["repaired_run"] == evaluated.info.run_id
     assert (run.data.tags["kind"], run.data.tags["outcome"]) == ("repair", "repaired")
+    assert client.get_run(evaluated.data.tags["repaired_by"]).data.tags["kind"] == "repair"
     assert [entry.model_id for entry in run.inputs.model_inputs] == [
         entry.model_id for entry in evaluated.inputs.model_inputs
     ]
