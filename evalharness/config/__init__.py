@@ -5,6 +5,7 @@ from evalharness.config.dataset import DatasetConfig
 from evalharness.config.model import BACKBONES, CUSTOM_SIZES, HeadLayer, ModelConfig
 from evalharness.config.output import BootstrapConfig, CompareConfig, ReportConfig, TrackingConfig
 from evalharness.config.preprocessing import PREPROCESSINGS, Normalization, preprocessing_text
+from evalharness.config.repair import RepairConfig
 from evalharness.config.run import RunConfig
 from evalharness.config.stages import (
     AuditConfig,
@@ -31,6 +32,7 @@ __all__ = [
     "MapConfig",
     "ModelConfig",
     "Normalization",
+    "RepairConfig",
     "ReportConfig",
     "RunConfig",
     "StressConfig",

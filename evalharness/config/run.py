@@ -9,6 +9,7 @@ from evalharness.config.base import FilePath, Frozen
 from evalharness.config.dataset import DatasetConfig
 from evalharness.config.model import ModelConfig
 from evalharness.config.output import BootstrapConfig, CompareConfig, ReportConfig, TrackingConfig
+from evalharness.config.repair import RepairConfig
 from evalharness.config.stages import (
     AuditConfig,
     ConceptsConfig,
@@ -33,6 +34,7 @@ class RunConfig(Frozen):
     gate: GateConfig = GateConfig()
     report: ReportConfig = ReportConfig()
     compare: CompareConfig = CompareConfig()
+    repair: RepairConfig = RepairConfig()
     bootstrap: BootstrapConfig = BootstrapConfig()
     tracking: TrackingConfig = TrackingConfig()
     runs_dir: FilePath = Path("runs")
