@@ -7,7 +7,8 @@ from typing import Any
 from PIL import Image
 
 from evalharness.config import RunConfig
-from evalharness.config.compose import compose_config, overrides_from
+from evalharness.completed_config import compose_completed
+from evalharness.config.compose import overrides_from
 from evalharness.dataset import load_photo, place
 from evalharness.evaluating.pipeline import run_evaluation
 from evalharness.report import STYLES, side_by_side
@@ -55,4 +56,4 @@ def evaluate(config: RunConfig | Mapping[str, Any] | Sequence[str]) -> Result:
     if isinstance(config, RunConfig):
         return Result(run_evaluation(config).result.folder)
     overrides = overrides_from(config) if isinstance(config, Mapping) else list(config)
-    return Result(run_evaluation(compose_config(overrides)).result.folder)
+    return Result(run_evaluation(compose_completed(overrides)).result.folder)

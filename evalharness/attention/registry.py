@@ -41,7 +41,7 @@ METHODS: dict[str, AttentionMethod] = {
         from_trace.grad_attention, "gradients", 1, "Chefer et al. 2021, ICCV", {"start_layer": 0}
     ),
     "legrad": AttentionMethod(
-        from_trace.legrad, "block_gradients", 1, "Bousselham et al. 2024", {"readout": "cls", "start_layer": 0}
+        from_trace.legrad, "block_gradients", 1, "Bousselham et al. 2024", {"readout": "head", "start_layer": 0}
     ),
     "grad_cam": AttentionMethod(from_trace.grad_cam, "gradients", 1, "Selvaraju et al. 2017, ICCV"),
     "rollout": AttentionMethod(from_trace.rollout, "attention", 1, "Abnar & Zuidema 2020, ACL", {"start_layer": 0}),

@@ -65,7 +65,9 @@ def foreign_file(path: Path, start: bytes) -> ForeignFormat | None:
     """A file that is neither HDF5 nor an archive, from how it begins and what it is called."""
     ending = path.suffix.lower()
     if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < path.stat().st_size:
-        return _torch("a safetensors file", f"safetensors.numpy.load_file('{path}')", path)
+        return ForeignFormat(
+            "a safetensors file", "Give its name the ending .safetensors, and choose model=huggingface or model=timm"
+        )
     if start.startswith(b"\x80") or (ending in (".pth", ".pt", ".ckpt", ".bin") and start.startswith(b"PK")):
         return _torch("a pickle, as PyTorch writes", f"torch.load('{path}', map_location='cpu')", path)
     return checkpoint_of(path)
