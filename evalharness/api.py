@@ -37,7 +37,8 @@ class Result(StoredResult):
         path = Path(self.manifest["provenance"]["dataset"]["root"]) / row["path"]
         photo = load_photo(path, config=config.dataset)
         height, width, _ = photo.shape
-        extent = place((height, width), config.model.image_size, config.dataset.resize).extent
+        dataset = config.dataset
+        extent = place((height, width), config.model.image_size, dataset.resize, dataset.resize_size).extent
         draw = STYLES[config.report.style]
         drawn = draw(photo, self.map(row_id, map_id), density_max=config.report.density_max, extent=extent)
         return Image.fromarray(side_by_side(photo, drawn))

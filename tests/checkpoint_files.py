@@ -36,6 +36,12 @@ def loaded_from(folder: Path, *overrides: str, preset: str | None = None) -> Vis
     return load_model(config.model, classes=config.model.classes or CLASSES, source=source)
 
 
+def images_for(model: VisionTransformer) -> np.ndarray:
+    """Two images of the model's input size, uint8."""
+    height, width = model.image_size
+    return np.load(CHECKPOINTS / f"images-{height}x{width}.npy")
+
+
 @cache
 def reference(name: str) -> dict[str, np.ndarray]:
     with np.load(CHECKPOINTS / name / "reference.npz") as arrays:

@@ -56,7 +56,9 @@ def photos_of_timm(settings: Mapping[str, Any], img_size: object) -> PhotoSettin
     scaled = None
     if image_size and crop_pct:
         scaled = (math.floor(image_size[0] / crop_pct), math.floor(image_size[1] / crop_pct))
-    interpolation = str(settings.get("interpolation"))
+    # timm cuts wide and tall inputs out of photos that are scaled bilinearly, whatever is set.
+    is_uneven = image_size is not None and image_size[0] != image_size[1] and mode == "center"
+    interpolation = "bilinear" if is_uneven else str(settings.get("interpolation"))
     return PhotoSettings(
         image_size=image_size,
         preprocessing=named_scaling(settings["mean"], settings["std"]) if {"mean", "std"} <= set(settings) else None,

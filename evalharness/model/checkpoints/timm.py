@@ -29,13 +29,13 @@ HEADS = {
 }  # fmt: skip
 """Attention heads by hidden size, of every plain Vision Transformer of timm but the next."""
 HEADS_OF = {"vit_base_patch16_gap_224": 16}
-FAMILIES = ("vit_", "deit_", "deit3_", "flexivit_", "test_vit")
+FAMILIES = ("vit_", "deit_", "deit3_", "flexivit_")
 OTHERS = {
     "siglip": "its pooling is an attention of its own, or its activation another", "clip": "it has a norm before its blocks",
     "swin": "its attention is within shifted windows", "dinov3": "its positions are rotary",
     "beit": "its positions are relative, inside attention", "eva": "its positions are rotary",
     "rope": "its positions are rotary", "relpos": "its positions are relative, inside attention",
-    "intern": "its norm is another", "so400m": "its activation is another", "test_vit4": "its norm is another",
+    "intern": "its norm is another", "so400m": "its activation is another",
 }  # fmt: skip
 POOLING: dict[str, Pooling] = {"token": "cls", "avg": "mean"}
 EPSILON = 1e-6
