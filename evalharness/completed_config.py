@@ -11,6 +11,7 @@ from evalharness.config import CHECKPOINTS, CUSTOM_SIZES, RunConfig, TrackingCon
 from evalharness.config.compose import compose_config, validate_config
 from evalharness.console import note
 from evalharness.errors import ConfigError, WeightsError
+from evalharness.records import WeightsSource
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -64,8 +65,9 @@ def complete_config(values: dict[Any, Any]) -> dict[Any, Any]:
     if model.get("backbone") not in CHECKPOINTS:
         return values
     from evalharness import tracking
-    from evalharness.model.checkpoints import read_checkpoint
-    from evalharness.model.weights_source import find_path
+    from evalharness.model.checkpoints import find_checkpoint, read_checkpoint
+    from evalharness.model.load import check_format
+    from evalharness.model.weights_source import detect_format, find_path
 
     try:
         config = TrackingConfig.model_validate(values["tracking"])
@@ -79,6 +81,8 @@ def complete_config(values: dict[Any, Any]) -> dict[Any, Any]:
         cache_dir=runs_dir / "cache" / "weights",
         key="model.weights",
     )
+    if find_checkpoint(path, "model.weights") is None:
+        check_format(model["backbone"], WeightsSource(str(model["weights"]), path, "", detect_format(path)))
     described = read_checkpoint(path, architecture=model.get("architecture")).description
     completed = complete_model(model, described, path)
     _tell(described, completed, path)

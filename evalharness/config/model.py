@@ -119,7 +119,9 @@ class ModelConfig(Frozen):
             raise ValueError(f"{', '.join(given)} belong to `model=custom` only")
         others = [name for name in ("epsilon", "pooling", "architecture") if getattr(self, name) is not None]
         if others and self.backbone not in CHECKPOINTS:
-            raise ValueError(f"{', '.join('model.' + name for name in others)} belong to model=huggingface and model=timm")
+            raise ValueError(
+                f"{', '.join('model.' + name for name in others)} belong to model=huggingface and model=timm"
+            )
         if self.backbone == "from_file" and not self.allow_code:
             raise ValueError("backbone `from_file` deserialises a model, which can run code: set model.allow_code=true")
         return self

@@ -134,7 +134,9 @@ def check_format(backbone: str, source: WeightsSource) -> None:
     raise WeightsError(
         "weights are of another kind than the preset",
         expected=f"a checkpoint of {libraries[backbone]}" if backbone in CHECKPOINTS else "a Keras .h5 or .keras file",
-        got=f"a checkpoint of {libraries[source.file_format]}" if is_checkpoint else f"a Keras file ({source.file_format})",
+        got=f"a checkpoint of {libraries[source.file_format]}"
+        if is_checkpoint
+        else f"a Keras file ({source.file_format})",
         where=source.path,
         fix=f"Choose model={source.file_format}" if is_checkpoint else "Choose model=notebook or a backbone's preset",
     )

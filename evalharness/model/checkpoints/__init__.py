@@ -4,4 +4,11 @@ from evalharness.model.checkpoints.description import ModelDescription, PhotoSet
 from evalharness.model.checkpoints.files import find_checkpoint
 from evalharness.model.checkpoints.reading import Checkpoint, kind_of_checkpoint, read_checkpoint
 
-__all__ = ["Checkpoint", "ModelDescription", "PhotoSettings", "find_checkpoint", "kind_of_checkpoint", "read_checkpoint"]
+__all__ = [
+    "Checkpoint",
+    "ModelDescription",
+    "PhotoSettings",
+    "find_checkpoint",
+    "kind_of_checkpoint",
+    "read_checkpoint",
+]

@@ -50,7 +50,9 @@ def num_blocks(named: Tensors) -> int:
     return len({found[1] for name in named if (found := _BLOCK.match(name))})
 
 
-def stored_grid(num_positions: int, prefixes: tuple[int, ...], grid_size: tuple[int, int]) -> tuple[tuple[int, int], int]:
+def stored_grid(
+    num_positions: int, prefixes: tuple[int, ...], grid_size: tuple[int, int]
+) -> tuple[tuple[int, int], int]:
     """The grid of stored positions and how many tokens before the patches have one: the one expected, or a square.
 
     Args:

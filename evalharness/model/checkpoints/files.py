@@ -112,7 +112,7 @@ def _in_folder(folder: Path, key: str) -> CheckpointFiles | None:
     config = folder / CONFIG
     if pickles:
         is_timm = config.is_file() and "architecture" in _parsed(config.read_bytes(), config)
-        raise pickle_error(pickles[0], key, folder=None if is_timm or not config.is_file() else folder)
+        raise _pickle_error(pickles[0], key, folder=None if is_timm or not config.is_file() else folder)
     if config.is_file():
         raise WeightsError(
             "folder holds no weights", expected=f"model{ENDING}", where=folder,
@@ -122,17 +122,16 @@ def _in_folder(folder: Path, key: str) -> CheckpointFiles | None:
     return None
 
 
-def pickle_error(path: Path, key: str, *, folder: Path | None) -> WeightsError:
-    """Refuses a pickle, with the lines that turn it into safetensors.
+def lines_that_convert(path: Path, folder: Path | None) -> str:
+    """What turns a pickle into a folder that is read: two lines of Python, and the preset.
 
     Args:
         path: The file.
-        key: Of the config.
-        folder: Of a Hugging Face model; None: the file is taken for timm's.
+        folder: Of a model of transformers; None: the file is taken for timm's.
     """
     if folder is not None:
         lines = (
-            f"from transformers import AutoImageProcessor as P, AutoModelForImageClassification as M\n"
+            "from transformers import AutoImageProcessor as P, AutoModelForImageClassification as M\n"
             f"  for part in (M, P): part.from_pretrained('{folder}').save_pretrained('{folder}-safetensors')"
         )
         preset = f"model=huggingface model.weights={folder}-safetensors"
@@ -142,9 +141,13 @@ def pickle_error(path: Path, key: str, *, folder: Path | None) -> WeightsError:
             f"  timm.models.save_for_hf(model, '{path.with_suffix('')}', safe_serialization=True)"
         )
         preset = f"model=timm model.weights={path.with_suffix('')}"
+    return f"Convert it where it was trained, in Python:\n  {lines}\nthen {preset}"
+
+
+def _pickle_error(path: Path, key: str, *, folder: Path | None) -> WeightsError:
     return WeightsError(
         "weights are a pickle, as PyTorch writes, which can run code when opened", expected=f"a {ENDING} file",
-        got=path, where=key, fix=f"Convert it where it was trained, in Python:\n  {lines}\nthen {preset}",
+        got=path, where=key, fix=lines_that_convert(path, folder),
     )  # fmt: skip
 
 

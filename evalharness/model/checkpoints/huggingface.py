@@ -135,7 +135,9 @@ def _refuse_settings(config: Mapping[str, Any], path: Path) -> None:
             )  # fmt: skip
     problem = config.get("problem_type")
     if problem not in (None, "single_label_classification"):
-        raise WeightsError("model gives no single label an image", expected="one label an image", got=problem, where=path)
+        raise WeightsError(
+            "model gives no single label an image", expected="one label an image", got=problem, where=path
+        )
     if "num_attention_heads" not in config:
         raise WeightsError("config tells no number of heads", expected="num_attention_heads", where=path)
 

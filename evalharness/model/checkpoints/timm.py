@@ -35,7 +35,9 @@ OTHERS = {
     "swin": "its attention is within shifted windows", "dinov3": "its positions are rotary",
     "beit": "its positions are relative, inside attention", "eva": "its positions are rotary",
     "rope": "its positions are rotary", "relpos": "its positions are relative, inside attention",
-    "intern": "its norm is another", "so400m": "its activation is another",
+    "intern": "its norm is another", "so400m": "its activation is another", "_18x2_": "its blocks are parallel",
+    "_xp_": "its blocks are parallel", "pwee": "its blocks are parallel", "_rpn_": "its norms come after attention and MLP",
+    "giant_patch14_dinov2": "its MLP is gated (SwiGLU)", "giant_patch14_reg4": "its MLP is gated (SwiGLU)",
 }  # fmt: skip
 POOLING: dict[str, Pooling] = {"token": "cls", "avg": "mean"}
 EPSILON = 1e-6
@@ -70,7 +72,9 @@ def describe(
     photos = photos_of_timm(settings, arguments.get("img_size"))
     height, width = photos.image_size or (0, 0)
     patch = sizes["patch_size"]
-    num_heads = arguments.get("num_heads") or HEADS_OF.get(str(name)) or (HEADS.get(sizes["hidden_size"]) if name else None)
+    num_heads = (
+        arguments.get("num_heads") or HEADS_OF.get(str(name)) or (HEADS.get(sizes["hidden_size"]) if name else None)
+    )
     description = ModelDescription(
         architecture=str(name or "timm"),
         **sizes,
@@ -117,7 +121,9 @@ def _classes(config: Mapping[str, Any], num_outputs: int | None, path: Path) -> 
     names = config.get("label_names")
     if num_outputs is None or not names:
         return None
-    ordered = [str(names[key]) for key in sorted(names, key=int)] if isinstance(names, Mapping) else list(map(str, names))
+    ordered = (
+        [str(names[key]) for key in sorted(names, key=int)] if isinstance(names, Mapping) else list(map(str, names))
+    )
     if len(ordered) != num_outputs:
         raise WeightsError(
             "config and weights are of different models", expected=f"{num_outputs} label_names", got=len(ordered),
