@@ -6,8 +6,8 @@ from typing import Any
 
 from PIL import Image
 
-from evalharness.config import RunConfig
 from evalharness.completed_config import compose_completed
+from evalharness.config import RunConfig
 from evalharness.config.compose import overrides_from
 from evalharness.dataset import load_photo, place
 from evalharness.evaluating.pipeline import run_evaluation

@@ -153,8 +153,8 @@ def grad_cam(trace: Trace, gradients: Gradients) -> tf.Tensor:
     """Grad-CAM on F, the last block's first norm: a_c = mean over patches of ds/dF[., c]; ReLU(sum_c a_c F[., c]).
 
     Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization", ICCV 2017.
-    At the last block's output the gradient of patch tokens is zero where the head reads the class token: they do not reach
-    it any more.
+    At the last block's output the gradient of patch tokens is zero where the head reads the class token: they do not
+    reach it any more.
 
     Args:
         trace: One forward pass.
@@ -214,7 +214,7 @@ def _relevance_of_tokens(trace: Trace, frozen: FrozenGradients) -> list[tf.Tenso
 
 
 def _readout_row(trace: Trace) -> tf.Tensor:
-    """r of every image, (B, 1, T)."""
+    """R of every image, (B, 1, T)."""
     shape = tf.shape(trace.attentions[0])
     if trace.readout_row is None:
         return tf.one_hot(tf.zeros([shape[0], 1], tf.int32), shape[-1])

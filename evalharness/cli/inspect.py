@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from evalharness.cli.first_look import look_first
-from evalharness.config import RunConfig
 from evalharness.completed_config import compose_completed
+from evalharness.config import RunConfig
 from evalharness.config.compose import compose_section, parse_config
 from evalharness.config.plain_values import value_of
 from evalharness.console import console

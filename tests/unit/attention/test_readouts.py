@@ -104,7 +104,7 @@ class ReadVit(FrozenVit):
             return mean
         return np.concatenate([tokens[:, 0], mean if self.pooling == "cls_mean" else tokens[:, 1]], axis=1)
 
-    def logits(self, tokens, readout="head"):  # noqa: ARG002
+    def logits(self, tokens, readout="head"):
         if self.is_normed_behind:
             return _dense(self.head_layers[-1], _layer_norm(self.head_layers[0], self.read(tokens)))
         return _dense(

@@ -77,7 +77,9 @@ def test_a_missing_tensor_is_named(copied):
 def test_integers_are_quantised_weights(copied):
     folder = copied("vit")
     change_tensors(folder, lambda tensors: tensors | {"vit.layernorm.bias": np.zeros(16, np.int8)})
-    assert "weights are quantised: expected floats of 16, 32 or 64 bits, got I8 in vit.layernorm.bias" in message_of(folder)
+    assert "weights are quantised: expected floats of 16, 32 or 64 bits, got I8 in vit.layernorm.bias" in message_of(
+        folder
+    )
 
 
 @pytest.mark.parametrize(
@@ -85,7 +87,7 @@ def test_integers_are_quantised_weights(copied):
     [
         (lambda start: start[:-7], "it is damaged or incomplete"),
         (lambda start: start[:40], "it is damaged or incomplete"),
-        (lambda start: b"", "an empty file"),  # noqa: ARG005
+        (lambda start: b"", "an empty file"),
         (lambda start: b"\x80\x02" + start, "a pickle, as PyTorch writes"),
         (lambda start: b"version https://git-lfs.github.com/spec/v1\n" + start[:70], "Git LFS pointer"),
     ],
