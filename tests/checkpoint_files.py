@@ -1,4 +1,4 @@
-"""The committed checkpoints of transformers and timm, with what these libraries compute (`fixtures/make_reference.py`)."""
+"""The committed checkpoints of transformers and timm, with what these compute (`fixtures/make_reference.py`)."""
 
 from functools import cache
 from pathlib import Path

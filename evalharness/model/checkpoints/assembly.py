@@ -160,7 +160,7 @@ def _prefix_tokens(named: Tensors, model: ModelDescription) -> DeferredArray:
 
     def make() -> FloatArray:
         rows = [np.asarray(named[name]).reshape(-1, model.hidden_size) for name in model.prefix_tokens]
-        return np.concatenate([np.zeros((0, model.hidden_size), np.float32), *rows]).reshape(shape)
+        return np.asarray(np.concatenate([np.zeros((0, model.hidden_size), np.float32), *rows]).reshape(shape))
 
     return DeferredArray(shape, make)
 
@@ -177,7 +177,7 @@ def _positions(named: Tensors, model: ModelDescription, grid: tuple[int, int]) -
         prefix[: known.num_prefix_tokens] = values[: known.num_prefix_tokens]
         patches = values[known.num_prefix_tokens :].reshape(*known.grid_size, width)
         fitted = resample_positions(patches, grid, is_antialiased=known.is_antialiased)
-        return np.concatenate([prefix, fitted.reshape(-1, width)])[None]
+        return np.asarray(np.concatenate([prefix, fitted.reshape(-1, width)])[None])
 
     return DeferredArray(shape, make)
 

@@ -69,7 +69,7 @@ class DeferredArray:
     shape: tuple[int, ...]
     make: Callable[[], FloatArray] = field(repr=False)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> FloatArray:
+    def __array__(self, dtype: Any = None) -> FloatArray:
         return np.asarray(self.make(), dtype)
 
 

@@ -192,7 +192,7 @@ def _tensors_of(path: Path) -> Iterator[tuple[str, DeferredArray]]:
 
     try:
         # Closed when the last array is gone; pages are read when they are used.
-        file = safe_open(path, framework="numpy")
+        file: Any = safe_open(path, framework="numpy")
         names = list(file.keys())
         slices = {name: file.get_slice(name) for name in names}
         kinds = {name: str(part.get_dtype()) for name, part in slices.items()}

@@ -82,7 +82,7 @@ def named_scaling(mean: Any, std: Any) -> str | Normalization:
         values = Normalization.model_validate({"mean": _channels(mean), "std": _channels(std)})
     except ValueError as error:
         raise WeightsError(
-            "preprocessing of the files cannot be used", expected="mean and std of red, green and blue, of pixels / 255",
+            "preprocessing of the files cannot be used", expected="mean and std of red, green, blue, of pixels / 255",
             got=f"mean {mean}, std {std}", fix="Set model.preprocessing as in training",
         ) from error  # fmt: skip
     if (values.mean, values.std) == (HALF, HALF):

@@ -28,7 +28,8 @@ def resample_positions(positions: FloatArray, grid_size: tuple[int, int], *, is_
         _weights(old, new, is_antialiased=is_antialiased)
         for old, new in zip(positions.shape[:2], grid_size, strict=True)
     )
-    return np.einsum("ry,yxd,cx->rcd", rows, positions.astype(np.float64), columns, optimize=True).astype(np.float32)
+    fitted = np.einsum("ry,yxd,cx->rcd", rows, positions.astype(np.float64), columns, optimize=True)
+    return np.asarray(fitted, np.float32)
 
 
 def _weights(old: int, new: int, *, is_antialiased: bool) -> FloatArray:
@@ -38,7 +39,7 @@ def _weights(old: int, new: int, *, is_antialiased: bool) -> FloatArray:
     if is_antialiased:
         stretch = max(scale, 1.0)
         weights = _keys((np.arange(old)[None] - centres[:, None]) / stretch, CUBIC_ANTIALIASED)
-        return weights / weights.sum(axis=1, keepdims=True)
+        return np.asarray(weights / weights.sum(axis=1, keepdims=True))
     weights = np.zeros((new, old))
     for offset in range(-1, 3):
         neighbours = np.floor(centres).astype(int) + offset

@@ -36,7 +36,7 @@ def kind_of_checkpoint(files: CheckpointFiles) -> str:
     """
     config = files.config
     if config is None:
-        if any(name.startswith("blocks.") or name.startswith("timm_model.") for name in files.read_tensors()):
+        if any(name.startswith(("blocks.", "timm_model.")) for name in files.read_tensors()):
             return "timm"
         raise WeightsError(
             "model cannot be told from its weights alone", expected="a config.json beside them",

@@ -31,12 +31,14 @@ HEADS = {
 HEADS_OF = {"vit_base_patch16_gap_224": 16}
 FAMILIES = ("vit_", "deit_", "deit3_", "flexivit_")
 OTHERS = {
-    "siglip": "its pooling is an attention of its own, or its activation another", "clip": "it has a norm before its blocks",
+    "siglip": "its pooling is an attention of its own, or its activation another",
+    "clip": "it has a norm before its blocks",
     "swin": "its attention is within shifted windows", "dinov3": "its positions are rotary",
     "beit": "its positions are relative, inside attention", "eva": "its positions are rotary",
     "rope": "its positions are rotary", "relpos": "its positions are relative, inside attention",
     "intern": "its norm is another", "so400m": "its activation is another", "_18x2_": "its blocks are parallel",
-    "_xp_": "its blocks are parallel", "pwee": "its blocks are parallel", "_rpn_": "its norms come after attention and MLP",
+    "_xp_": "its blocks are parallel", "pwee": "its blocks are parallel",
+    "_rpn_": "its norms come after attention and MLP",
     "giant_patch14_dinov2": "its MLP is gated (SwiGLU)", "giant_patch14_reg4": "its MLP is gated (SwiGLU)",
 }  # fmt: skip
 POOLING: dict[str, Pooling] = {"token": "cls", "avg": "mean"}

@@ -217,11 +217,11 @@ def test_a_pooling_that_the_head_cannot_read(name, pooling):
 
 
 def test_a_head_or_a_size_of_the_config_is_refused():
-    with pytest.raises(ConfigError, match="model.head is that of the files"):
+    with pytest.raises(ConfigError, match=r"model\.head is that of the files"):
         composed(CHECKPOINTS / "vit", "+model.head=[{layer: flatten}]")
-    with pytest.raises(ConfigError, match="image_size .* must be a multiple of patch_size 4"):
+    with pytest.raises(ConfigError, match=r"image_size .* must be a multiple of patch_size 4"):
         composed(CHECKPOINTS / "vit", "model.image_size=18")
-    with pytest.raises(ConfigError, match="resize_size .* must be at least model.image_size"):
+    with pytest.raises(ConfigError, match=r"resize_size .* must be at least model\.image_size"):
         composed(CHECKPOINTS / "dinov2", "dataset.resize_size=12")
 
 
