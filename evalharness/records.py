@@ -159,8 +159,8 @@ class BlockInside(NamedTuple):
 class Trace(NamedTuple):
     """The tensors of one forward pass, alive inside the compiled graph only.
 
-    Shapes: B images, C classes, T tokens (patches last), D hidden size, H heads, L blocks, K sums of tokens that the head
-    reads.
+    Shapes: B images, C classes, T tokens (patches last), D hidden size, H heads, L blocks, K sums of tokens that
+    the head reads.
     """
 
     logits: "tf.Tensor"

@@ -9,7 +9,7 @@ import tensorflow as tf
 from evalharness.dataset.images import load_image
 from evalharness.model.checkpoints.timm import FAMILIES, HEADS, HEADS_OF, OTHERS
 from evalharness.model.preprocessing import preprocess
-from tests.checkpoint_files import CHECKPOINTS, NAMES, composed, images_for, loaded, reference
+from checkpoint_files import CHECKPOINTS, NAMES, composed, images_for, loaded, reference
 
 TOLERANCE = 1e-4
 CUT = {"deit", "deit-distilled"}
