@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from evalharness.cli.first_look import look_first
+from evalharness.completed_config import compose_completed
 from evalharness.config import RunConfig
-from evalharness.config.compose import compose_config, compose_section, parse_config
+from evalharness.config.compose import compose_section, parse_config
 from evalharness.config.plain_values import value_of
 from evalharness.console import console
 from evalharness.errors import ConfigError
@@ -69,7 +70,7 @@ def _open(request: Request) -> "tuple[RunConfig, Bench]":
     """The config and the bench; files that are not there are told before TensorFlow is imported."""
     if request.run is None:
         has_csv = any(override.startswith("dataset.csv=") for override in request.overrides)
-        config = compose_config([*request.overrides, *([] if has_csv else [f"dataset.csv={NO_CSV}"])])
+        config = compose_completed([*request.overrides, *([] if has_csv else [f"dataset.csv={NO_CSV}"])])
         look_first(config, ("model.weights", "dataset.csv") if has_csv else ("model.weights",))
         from evalharness.inspecting.bench import open_bench
 

@@ -2,7 +2,7 @@
 
 from evalharness.config.attention import AttentionConfig, MapConfig
 from evalharness.config.dataset import DatasetConfig
-from evalharness.config.model import BACKBONES, CUSTOM_SIZES, HeadLayer, ModelConfig
+from evalharness.config.model import BACKBONES, CHECKPOINTS, CUSTOM_SIZES, HeadLayer, ModelConfig, Pooling
 from evalharness.config.output import BootstrapConfig, CompareConfig, ReportConfig, TrackingConfig
 from evalharness.config.preprocessing import PREPROCESSINGS, Normalization, preprocessing_text
 from evalharness.config.repair import RepairConfig
@@ -18,6 +18,7 @@ from evalharness.config.stages import (
 
 __all__ = [
     "BACKBONES",
+    "CHECKPOINTS",
     "CUSTOM_SIZES",
     "PREPROCESSINGS",
     "AttentionConfig",
@@ -32,6 +33,7 @@ __all__ = [
     "MapConfig",
     "ModelConfig",
     "Normalization",
+    "Pooling",
     "RepairConfig",
     "ReportConfig",
     "RunConfig",

@@ -1,8 +1,9 @@
 """The whole configuration of one evaluation."""
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from evalharness.config.attention import AttentionConfig
 from evalharness.config.base import FilePath, Frozen
@@ -46,3 +47,10 @@ class RunConfig(Frozen):
     resume: bool = Field(
         default=True, description="Reuse complete results of the same recipe, continue incomplete ones."
     )
+
+    @model_validator(mode="after")
+    def _centre_lies_within(self) -> Self:
+        scaled, cut = self.dataset.resize_size, self.model.image_size
+        if scaled is not None and any(a < b for a, b in zip(scaled, cut, strict=True)):
+            raise ValueError(f"dataset.resize_size {scaled} must be at least model.image_size {cut}")
+        return self

@@ -62,7 +62,10 @@ class ForwardPass:
     """
 
     def __init__(self, model: VisionTransformer, specs: Sequence[MapSpec]) -> None:
-        check_options(specs, num_layers=model.num_layers, num_heads=model.num_heads, grid_size=model.grid_size)
+        check_options(
+            specs, num_layers=model.num_layers, num_heads=model.num_heads, grid_size=model.grid_size,
+            pooling=model.pooling,
+        )  # fmt: skip
         self.model = model
         self._specs = tuple(specs)
         self._pull_back = model.freeze() if self._targets("frozen_gradients") else None
@@ -142,7 +145,7 @@ class ForwardPass:
             copies = 1
         else:
             return sys.maxsize
-        num_tokens = math.prod(model.grid_size) + 1
+        num_tokens = math.prod(model.grid_size) + model.num_prefix_tokens
         # Attention of every head; queries, keys, values and an MLP of four times the hidden size.
         floats = model.num_layers * num_tokens * (model.num_heads * num_tokens + 7 * model.hidden_size)
         return max(1, int(GRADIENT_BYTES / (4 * copies * floats)))
