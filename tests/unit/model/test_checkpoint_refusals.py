@@ -7,12 +7,12 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
+from checkpoint_files import CHECKPOINTS, composed, images_for, loaded, loaded_from, preset_of, reference
 from safetensors.numpy import load_file, save_file
 
 from evalharness.errors import ConfigError, EvalHarnessError, WeightsError
 from evalharness.model import resolve_weights
 from evalharness.model.load import check_format
-from checkpoint_files import CHECKPOINTS, composed, images_for, loaded, loaded_from, preset_of, reference
 
 
 @pytest.fixture

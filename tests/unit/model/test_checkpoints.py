@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
+from checkpoint_files import CHECKPOINTS, NAMES, composed, images_for, loaded, reference
 
 from evalharness.dataset.images import load_image
 from evalharness.model.checkpoints.timm import FAMILIES, HEADS, HEADS_OF, OTHERS
 from evalharness.model.preprocessing import preprocess
-from checkpoint_files import CHECKPOINTS, NAMES, composed, images_for, loaded, reference
 
 TOLERANCE = 1e-4
 CUT = {"deit", "deit-distilled"}
