@@ -38,7 +38,7 @@ OTHERS = {
     "rope": "its positions are rotary", "relpos": "its positions are relative, inside attention",
     "intern": "its norm is another", "so400m": "its activation is another", "_18x2_": "its blocks are parallel",
     "_xp_": "its blocks are parallel", "pwee": "its blocks are parallel",
-    "_rpn_": "its norms come after attention and MLP",
+    "_rpn_": "its norms come after attention and MLP", "_map_": "its pooling is an attention of its own",
     "giant_patch14_dinov2": "its MLP is gated (SwiGLU)", "giant_patch14_reg4": "its MLP is gated (SwiGLU)",
 }  # fmt: skip
 POOLING: dict[str, Pooling] = {"token": "cls", "avg": "mean"}
