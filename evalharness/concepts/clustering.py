@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evalharness.audit import BoolArray
+from evalharness.concepts.features import normalise
 from evalharness.records import FloatArray, IntArray
 
 CHOICES = (8, 12, 16, 24, 32)
@@ -30,14 +31,16 @@ class Assignment:
 class Clusters:
     """Centroids of alike regions, the largest cluster first."""
 
+    centre: FloatArray
+    """Mean of the regions that they were made of, (D,): what is common to all regions tells none apart."""
     centroids: FloatArray
-    """(K, D)"""
+    """Of directions from the centre, (K, D)."""
     max_distance: float
     """From where on a region belongs to none."""
 
     def assign(self, features: FloatArray) -> Assignment:
         """Assigns regions to the nearest centroid, by their features (n, D)."""
-        values = np.asarray(features, np.float64)
+        values = _directions(features, self.centre)
         squares = (values**2).sum(axis=1)[:, None] + (self.centroids**2).sum(axis=1) - 2 * values @ self.centroids.T
         distances = np.sqrt(np.maximum(squares, 0))
         nearest = distances.argmin(axis=1)
@@ -53,7 +56,7 @@ def largest_num_clusters(num_regions: int) -> int:
 def fit_clusters(
     features: FloatArray, *, num_clusters: int | None = None, quantile: float = 0.95, seed: int = 0
 ) -> Clusters:
-    """Clusters regions by k-means.
+    """Clusters regions by k-means on the directions in which they lie from their mean.
 
     Args:
         features: Of the fitting half alone, (n, D).
@@ -64,17 +67,22 @@ def fit_clusters(
     Raises:
         ValueError: Fewer regions than `MIN_REGIONS` a cluster.
     """
-    values = np.asarray(features, np.float64)
+    centre: FloatArray = np.asarray(features, np.float64).mean(axis=0)
+    values = _directions(features, centre)
     most = largest_num_clusters(len(values))
     wanted = num_clusters or CHOICES[0]
     if wanted > most:
         raise ValueError(f"{len(values)} regions are too few for {wanted} clusters")
     fitted = _fit(values, num_clusters, seed) if num_clusters else _fit_best(values, most, seed)
     order = np.argsort(-np.bincount(fitted.labels_), kind="stable")
-    clusters = Clusters(fitted.cluster_centers_[order], np.inf)
-    distances = clusters.assign(values).distances
+    clusters = Clusters(centre, fitted.cluster_centers_[order], np.inf)
+    distances = clusters.assign(features).distances
     # Rounding must not leave a region of the fitting half out that lies on the limit.
-    return Clusters(clusters.centroids, float(np.quantile(distances, quantile)) + 1e-9)
+    return Clusters(centre, clusters.centroids, float(np.quantile(distances, quantile)) + 1e-9)
+
+
+def _directions(features: FloatArray, centre: FloatArray) -> FloatArray:
+    return normalise(np.asarray(features, np.float64) - centre)
 
 
 def _fit_best(values: FloatArray, most: int, seed: int):  # type: ignore[no-untyped-def]

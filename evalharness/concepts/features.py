@@ -19,8 +19,8 @@ def pool_tokens(tokens: FloatArray, patches: BoolArray) -> FloatArray:
         (D,) float32; zeros where the tokens cancel out.
     """
     chosen = np.asarray(tokens, np.float64)[patches.ravel()]
-    mean = _normalise(chosen).mean(axis=0, keepdims=True)
-    return np.asarray(_normalise(mean)[0], np.float32)
+    mean = normalise(chosen).mean(axis=0, keepdims=True)
+    return np.asarray(normalise(mean)[0], np.float32)
 
 
 def join_views(views: Sequence[FloatArray]) -> FloatArray:
@@ -32,11 +32,12 @@ def join_views(views: Sequence[FloatArray]) -> FloatArray:
     Returns:
         (n, views * D) float32, of length 1.
     """
-    joined = np.concatenate([_normalise(np.asarray(view, np.float64)) for view in views], axis=1)
+    joined = np.concatenate([normalise(np.asarray(view, np.float64)) for view in views], axis=1)
     return np.asarray(joined / np.sqrt(len(views)), np.float32)
 
 
-def _normalise(vectors: FloatArray) -> FloatArray:
+def normalise(vectors: FloatArray) -> FloatArray:
+    """Vectors (..., D) with length 1; zeros stay."""
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
     unit: FloatArray = vectors / np.where(lengths > 0, lengths, 1)
     return unit

@@ -107,12 +107,12 @@ class ConceptsConfig(Frozen):
     threshold: float = Field(2.0, gt=1, description="Density from which on a patch is hot.")
     min_share: float = Field(0.03, ge=0, lt=1, description="Least part of the map that a region holds.")
     block: int | None = Field(
-        None, ge=1, description="Whose patch tokens tell regions apart, from 1; default: at two thirds of the depth."
+        None, ge=1, description="Whose patch tokens tell regions apart, from 1; default: the last."
     )
     views: tuple[Literal["photo", "alone", "crop"], ...] = Field(
         ("photo",), min_length=1, description="What tells regions apart: see `conf/config.yaml`."
     )
-    num_concepts: int | None = Field(None, ge=2, description="Default: the number with the best silhouette.")
+    num_concepts: int | None = Field(16, ge=2, description="None: the number with the best silhouette.")
     assign_quantile: float = Field(
         0.95, gt=0.5, le=1, description="Of the distances in the fitting half: a region farther away belongs to none."
     )

@@ -114,9 +114,11 @@ def test_centroids_are_kept_with_what_they_depend_on(found, table):
     result, _ = found
     stored = np.load(result.folder / "concepts.npz")
     assert stored["centroids"].shape == (3, 16)
-    assert (int(stored["block"]), str(stored["map_id"])) == (1, "grad_attention")
+    assert (int(stored["block"]), str(stored["map_id"])) == (2, "grad_attention")
     features = np.stack(pd.read_parquet(result.folder / "concept_regions.parquet")["features"])
-    distances = np.linalg.norm(features[:, None] - stored["centroids"], axis=2)
+    directions = features - stored["centre"]
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    distances = np.linalg.norm(directions[:, None] - stored["centroids"], axis=2)
     np.testing.assert_array_equal(distances.argmin(axis=1) + 1, table["concept"])
     np.testing.assert_array_equal(distances.min(axis=1) <= stored["max_distance"] + 1e-6, table["is_assigned"])
 

@@ -96,6 +96,13 @@ class TestClusters:
         features, _ = blobs(10, np.eye(12))
         assert len(fit_clusters(features).centroids) == 12
 
+    def test_what_is_common_to_all_regions_tells_none_apart(self):
+        features, _ = blobs(12, self.CENTRES)
+        shifted = 30 * np.eye(6)[4] + features
+        found, plain = (fit_clusters(each, num_clusters=4).assign(each) for each in (shifted, features))
+        np.testing.assert_array_equal(found.clusters, plain.clusters)
+        np.testing.assert_allclose(found.distances, plain.distances, atol=1e-9)
+
     def test_too_few_regions(self):
         with pytest.raises(ValueError, match="too few"):
             fit_clusters(np.eye(6), num_clusters=2)

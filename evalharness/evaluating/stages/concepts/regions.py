@@ -39,7 +39,7 @@ class RegionSource:
     @property
     def block(self) -> int:
         """Whose tokens describe a region, from 1."""
-        return self.config.block or max(1, round(2 / 3 * self.rows.session.model_properties.num_layers))
+        return self.config.block or self.rows.session.model_properties.num_layers
 
     @property
     def key(self) -> dict[str, Any]:
