@@ -17,6 +17,7 @@ from evalharness.records import UInt8Array
 
 ENDINGS = (".png", ".webp")
 MAX_LISTED = 5
+MAX_PIXELS = 64_000_000
 _NUMBERED = re.compile(r"(.*?)[-_ ]*\d*")
 
 
@@ -106,6 +107,8 @@ def _read(path: Path) -> UInt8Array | str:
         with Image.open(path) as image:
             if not (image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info):
                 return f"mode {image.mode}, without an alpha channel"
+            if image.width * image.height > MAX_PIXELS:
+                return f"it has {image.width} x {image.height} pixels, more than {MAX_PIXELS:,}"
             pixels = np.asarray(image.convert("RGBA"), np.uint8)
     except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         return f"cannot be read ({type(error).__name__}: {error})"

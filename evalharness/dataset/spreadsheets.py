@@ -38,15 +38,11 @@ def pass_over_empty(header: list[str], records: list[Record]) -> CleanedRecords:
         records: The other records.
     """
     written = [(line, cells) for line, cells in records if any(cell.strip() for cell in cells)]
-    rows = [(line, cells) for line, cells in written if _names(cells) != _names(header)]
-    width = len(header)
+    names, width = _names(header), len(header)
+    rows = [(line, cells) for line, cells in written if _names(cells) != names]
     # A cell behind the last column is no cell if nothing is in it.
     rows = [(line, cells[: max(width, _last_text(cells))]) for line, cells in rows]
-    nameless = {
-        index
-        for index, name in enumerate(header)
-        if not name and not any(cell.strip() for _, cells in rows for cell in cells[index : index + 1])
-    }
+    nameless = _find_empty(header, rows)
     remarks = []
     if len(written) < len(records):
         remarks.append(_rows_remark("empty", {line for line, _ in records} - {line for line, _ in written}))
@@ -70,6 +66,14 @@ def _last_text(cells: list[str]) -> int:
 
 def _without(cells: list[str], indices: set[int]) -> list[str]:
     return [cell for index, cell in enumerate(cells) if index not in indices]
+
+
+def _find_empty(header: list[str], rows: list[Record]) -> set[int]:
+    """Columns with neither a name nor text."""
+    nameless = {index for index, name in enumerate(header) if not name}
+    for _, cells in rows if nameless else ():
+        nameless -= {index for index, cell in enumerate(cells) if cell.strip()}
+    return nameless
 
 
 def _rows_remark(kind: str, lines: set[int]) -> str:

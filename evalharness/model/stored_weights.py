@@ -129,6 +129,8 @@ def _check_arrays(stored: StoredWeights) -> None:
     for name, array in arrays.items():
         if not isinstance(array, h5py.Dataset):
             raise TypeError(f"a group in the place of the array {name}")
+        if array.shape is None or array.dtype.kind not in "fiub":
+            raise TypeError(f"no numbers in the array {name}")
 
 
 def _heads_in(config: object) -> Iterator[int]:

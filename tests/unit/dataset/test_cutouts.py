@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from evalharness.dataset import cutouts
 from evalharness.dataset.cutouts import load_cutouts
 from evalharness.errors import DatasetError
 
@@ -56,4 +57,11 @@ def test_missing_and_empty_folders_are_told_apart(tmp_path):
         load_cutouts(tmp_path / "missing")
     (tmp_path / "photo.jpg").write_bytes(b"")
     with pytest.raises(DatasetError, match="holds no cut-outs"):
+        load_cutouts(tmp_path)
+
+
+def test_images_of_too_many_pixels_are_refused_from_their_header(tmp_path, monkeypatch):
+    monkeypatch.setattr(cutouts, "MAX_PIXELS", 23)
+    save(tmp_path / "cat-1.png")
+    with pytest.raises(DatasetError, match=r"cat-1\.png: it has 4 x 6 pixels, more than 23"):
         load_cutouts(tmp_path)

@@ -29,6 +29,8 @@ def cells_of(table):
         ("path,label,,\na.png,x,,\nb.png,y,,\n", ["2 empty columns passed over"]),
         ("path,,label\na.png,,x\nb.png, ,y\n", ["1 empty column passed over"]),
         ("path,label\na.png,x,,\nb.png,y,\n", []),
+        ("path,label\na.png,x" + "," * 50_000 + "\nb.png,y\n", []),
+        ("path,label{0}\na.png,x{0}\nb.png,y{0}\n".format("," * 50_000), ["50000 empty columns passed over"]),
         ("path,label\na.png,x\nb.png,y\n,\n , \n", ["2 empty rows passed over (line 4, 5)"]),
         ("path,label\na.png,x\n,\nb.png,y\n", ["1 empty row passed over (line 3)"]),
         ("path,label\na.png,x\npath,label\nb.png,y\n", ["1 repeated header row passed over (line 3)"]),

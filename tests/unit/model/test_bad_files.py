@@ -219,6 +219,15 @@ def test_a_group_in_the_place_of_an_array(tmp_path):
     assert "a group in the place of the array encoderblock_0/query/kernel" in refusal(path, tmp_path)
 
 
+@pytest.mark.parametrize("content", ["text", [b"a", b"b"], h5py.Empty("f4")])
+def test_an_array_without_numbers(content, tmp_path):
+    path = hollow_weights(tmp_path / "run.h5")
+    with h5py.File(path, "a") as file:
+        del file["vit/encoderblock_0/query/kernel:0"]
+        file["vit/encoderblock_0/query/kernel:0"] = content
+    assert "no numbers in the array encoderblock_0/query/kernel" in refusal(path, tmp_path)
+
+
 def test_names_of_layers_that_are_none(tmp_path):
     path = hollow_weights(tmp_path / "run.h5")
     with h5py.File(path, "a") as file:
