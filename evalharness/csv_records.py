@@ -42,21 +42,18 @@ def read_records(text: str, separator: str = ",", *, skip_spaces: bool = False) 
         raise RecordError(str(error), line) from error
 
 
-def find_separator(
-    text: str, path: Path, fits: Callable[[list[str]], bool], *, skip_spaces: bool = False
-) -> str | None:
+def find_separator(text: str, path: Path, fits: Callable[[list[str]], bool]) -> str | None:
     """The only separator under which a file has a header that fits; None where there is none.
 
     Args:
         text: Of the file.
         path: Of the file.
         fits: Tells so from the names of the columns, stripped.
-        skip_spaces: As in `read_records`.
 
     Raises:
         DatasetError: Several do.
     """
-    headers = {mark: read_header(text, mark, skip_spaces=skip_spaces) for mark in SEPARATORS}
+    headers = {mark: read_header(text, mark) for mark in SEPARATORS}
     fitting = {mark: names for mark, names in headers.items() if fits(names)}
     if len(fitting) > 1:
         raise DatasetError(
@@ -69,10 +66,10 @@ def find_separator(
     return next(iter(fitting), None)
 
 
-def read_header(text: str, separator: str, *, skip_spaces: bool = False) -> list[str]:
+def read_header(text: str, separator: str) -> list[str]:
     """Names of the columns, stripped; none where there is no first record that can be read."""
     try:
-        for _, cells in read_records(text, separator, skip_spaces=skip_spaces):
+        for _, cells in read_records(text, separator, skip_spaces=True):
             names = [cell.strip() for cell in cells]
             if any(names) and not is_hint(cells):
                 return names

@@ -73,9 +73,9 @@ def read_boxes_csv(path: Path) -> Parsed:
 def _read_table(path: Path, faults: list[str], tally: Tally) -> _Table:
     """Separates the cells in the only way that gives the columns; adds to the faults."""
     text = read_text(path)
-    fits = find_separator(text, path, lambda names: set(COLUMNS) <= set(_lowered(names)), skip_spaces=True)
+    fits = find_separator(text, path, lambda names: set(COLUMNS) <= set(_lowered(names)))
     separator = fits or ","
-    header = _lowered(read_header(text, separator, skip_spaces=True))
+    header = _lowered(read_header(text, separator))
     _check_header(header, path)
     rows = []
     try:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from evalharness.config import DatasetConfig
+from evalharness.dataset.spaces import pass_over_spaces
 from evalharness.dataset.table import Table, list_columns, read_table
 from evalharness.errors import ConfigError, DatasetError
 
@@ -40,12 +41,16 @@ NOTEBOOK = Layout(
 
 
 def read_rows(config: DatasetConfig) -> Table:
-    """Reads the CSV that the config names, its cells separated in the one way that gives the columns.
+    """Reads the CSV that the config names, its cells separated in the one way that gives the columns, without spaces.
 
     Raises:
         DatasetError: It cannot be read, or can be separated in two ways.
     """
-    return read_table(config.csv, lambda names: not _missing_columns(_choose_layout(config, names), names))
+    table = read_table(config.csv, lambda names: not _missing_columns(_choose_layout(config, names), names))
+    layout = _choose_layout(config, table.columns)
+    known = set(_wanted_columns(layout).values()) & set(table.columns)
+    paths = [name for name in layout.path_columns if name in known]
+    return pass_over_spaces(table, known, paths, config.csv.parent if config.root is None else config.root)
 
 
 def resolve_layout(config: DatasetConfig, table: Table) -> Layout:

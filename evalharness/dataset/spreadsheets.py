@@ -68,6 +68,12 @@ def _without(cells: list[str], indices: set[int]) -> list[str]:
     return [cell for index, cell in enumerate(cells) if index not in indices]
 
 
+def name_lines(lines: set[int]) -> str:
+    """The first few, as a remark names them."""
+    more = ", ..." if len(lines) > MAX_NAMED_LINES else ""
+    return f"line {', '.join(map(str, sorted(lines)[:MAX_NAMED_LINES]))}{more}"
+
+
 def _find_empty(header: list[str], rows: list[Record]) -> set[int]:
     """Columns with neither a name nor text."""
     nameless = {index for index, name in enumerate(header) if not name}
@@ -77,5 +83,4 @@ def _find_empty(header: list[str], rows: list[Record]) -> set[int]:
 
 
 def _rows_remark(kind: str, lines: set[int]) -> str:
-    named = ", ".join(map(str, sorted(lines)[:MAX_NAMED_LINES])) + (", ..." if len(lines) > MAX_NAMED_LINES else "")
-    return f"{len(lines):,} {kind} row{'s' if len(lines) != 1 else ''} passed over (line {named})"
+    return f"{len(lines):,} {kind} row{'s' if len(lines) != 1 else ''} passed over ({name_lines(lines)})"

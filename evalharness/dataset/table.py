@@ -1,6 +1,7 @@
 """Reads the dataset CSV: every cell as the text that is written there."""
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -58,7 +59,7 @@ def read_table(path: Path, has_columns: Callable[[list[str]], bool] = lambda nam
     _check_text(text, path)
     separator = _tell_separator(text, has_columns, path)
     try:
-        records = list(read_records(text, separator))
+        records = list(read_records(text, separator, skip_spaces=_quotes_after_spaces(text, separator)))
     except RecordError as error:
         raise DatasetError(
             f"the dataset CSV cannot be read: {error}",
@@ -67,11 +68,13 @@ def read_table(path: Path, has_columns: Callable[[list[str]], bool] = lambda nam
         ) from error
     if records and is_hint(records[0][1]):
         del records[0]
-    if not any(cell.strip() for _, cells in records for cell in cells):
+    header = next((record for record in records if any(cell.strip() for cell in record[1])), None)
+    if header is None:
         raise DatasetError("the dataset CSV is empty", where=f"{path}, dataset.csv", fix="Write a header line and rows")
-    cleaned = pass_over_empty([name.strip() for name in records[0][1]], records[1:])
+    records.remove(header)
+    cleaned = pass_over_empty([name.strip() for name in header[1]], records)
     columns = tuple(cleaned.header)
-    _check_header(path, columns)
+    _check_header(columns, f"{path}, line {header[0]}")
     rows = _name_cells(path, columns, cleaned.records)
     remarks = [] if encoding.startswith("utf-8") else [f"read as {encoding.upper()}"]
     if separator != ",":
@@ -91,6 +94,11 @@ def list_columns(names: Sequence[str]) -> str:
     shown = [name if len(name) <= MAX_SHOWN else f"{name[:MAX_SHOWN]}..." for name in names[:MAX_LISTED_COLUMNS]]
     more = len(names) - MAX_LISTED_COLUMNS
     return ", ".join(shown) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _quotes_after_spaces(text: str, separator: str) -> bool:
+    """Whether cells in quotation marks stand behind spaces, which would make the marks part of the cells."""
+    return re.search(rf'{re.escape(separator)} +"', text) is not None
 
 
 def _decode(content: bytes, encoding: str, path: Path) -> str:
@@ -143,14 +151,14 @@ def _read_content(path: Path) -> bytes:
         ) from error
 
 
-def _check_header(path: Path, columns: tuple[str, ...]) -> None:
+def _check_header(columns: tuple[str, ...], where: str) -> None:
     repeated = sorted(name for name, count in Counter(columns).items() if count > 1)
     if repeated:
         raise DatasetError(
             "the header of the dataset CSV",
             expected="distinct column names",
             got=f"{list_columns([repr(name) for name in repeated])} more than once",
-            where=f"{path}, line 1",
+            where=where,
             fix="Name the columns that have cells but no name, or empty them" if "" in repeated else None,
         )
 

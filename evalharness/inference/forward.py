@@ -89,14 +89,12 @@ class ForwardPass:
             if method.needs == "nothing":
                 relevance = method.relevance(row_ids, grid_size)
             elif method.needs == "perturbation":
-                differences = self._perturb(spec, images, traced.weights[spec.target])
-                signed[spec.map_id] = differences.reshape(-1, *grid_size)
-                relevance = np.maximum(differences, 0)
+                relevance = self._perturb(spec, images, traced.weights[spec.target])
             else:
                 relevance = traced.relevance[spec.map_id]
-                if method.is_signed:
-                    signed[spec.map_id] = relevance.reshape(-1, *grid_size)
-                    relevance = np.maximum(relevance, 0)
+            if method.is_signed:
+                signed[spec.map_id] = relevance.reshape(-1, *grid_size)
+                relevance = np.maximum(relevance, 0)
             density, sums[spec.map_id] = to_density(relevance)
             densities[spec.map_id] = density.reshape(-1, *grid_size)
         norms = traced.patch_norms.reshape(-1, *grid_size)

@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from evalharness.lazy import LazyModule
 from evalharness.records import BlockInside
 
@@ -104,7 +106,7 @@ def frozen_factors(function: Callable[[tf.Tensor], tf.Tensor], values: tf.Tensor
     """
     exact = tf.cast(values, _accurate(values.dtype))
     # Nearer to 0 than this, rounding costs more than the curvature.
-    least = tf.constant(exact.dtype.as_numpy_dtype(_epsilon(exact.dtype) ** 0.5))
+    least = tf.constant(np.sqrt(np.finfo(exact.dtype.as_numpy_dtype).eps), exact.dtype)
     exact = tf.where(tf.abs(exact) < least, least, exact)
     at_zero = tf.cast(function(tf.zeros((1, 1), exact.dtype)), exact.dtype)[0, 0]
     factors = (tf.cast(function(exact), exact.dtype) - at_zero) / exact
@@ -137,9 +139,3 @@ def _total(values: tf.Tensor) -> tf.Tensor:
 
 def _accurate(dtype: tf.DType) -> tf.DType:
     return tf.float64 if dtype == tf.float64 else tf.float32
-
-
-def _epsilon(dtype: tf.DType) -> float:
-    import numpy as np
-
-    return float(np.finfo(dtype.as_numpy_dtype).eps)

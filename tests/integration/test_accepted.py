@@ -5,6 +5,7 @@ Regions are looked at where they matter: on which photo, and on which pixels.
 
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -27,6 +28,7 @@ from tiny_vit import CLASSES
 from evalharness.annotations import Annotations
 from evalharness.cli import check as check_command
 from evalharness.config.compose import overrides_from
+from evalharness.report import region_sheet
 
 RIGHT = {path: {region} for path, region in REGIONS.items()}
 
@@ -194,6 +196,31 @@ def test_turned_photos_where_nothing_tells_are_warned_of(check, tmp_path, exif):
     settled = check(labels, dataset__exif=exif, dataset__annotations_frame="upright")
     assert settled.regions == UPRIGHT
     assert settled.told.endswith("no problem found")
+
+
+def test_both_readings_of_photos_where_nothing_tells_are_drawn(tiny_run, tmp_path):
+    write_photos(tmp_path, orientation=6)
+    labels = write_yolo(tmp_path / "yolo")
+    given = tiny_run.overrides(
+        tmp_path / "runs",
+        dataset__csv=str(tmp_path / "few.csv"),
+        dataset__annotations=str(labels),
+        dataset__exif="apply",
+        model__classes=list(CLASSES),
+    )
+    with patch.object(region_sheet, "draw_region_sheet", wraps=region_sheet.draw_region_sheet) as draw:
+        ended = run_here("check", *overrides_from(given), cwd=tmp_path)
+    assert ended.returncode == 0
+    assert (tmp_path / "runs" / "check" / "regions-few.png").is_file()
+    drawn = {(entry.row_id, entry.remark): entry for entry in draw.call_args.args[0]}
+    for path, (category, (x, y, width, height)) in REGIONS.items():
+        upright = drawn[path, "? if drawn upright"]
+        right = np.zeros((HEIGHT, WIDTH), bool)
+        right[y : y + height, x : x + width] = True
+        assert upright.photo.shape[:2] == right.shape
+        np.testing.assert_array_equal(upright.masks[category], right)
+        stored = drawn[path, "? if drawn as stored (assumed)"]
+        assert not np.array_equal(stored.masks[category], right)
 
 
 def test_a_tag_and_a_file_name_of_two_photos_are_refused_with_both(check, tmp_path):

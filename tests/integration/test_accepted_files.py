@@ -100,6 +100,7 @@ def test_averages_run_over_the_classes_that_occur(example, tmp_path):
     assert "Averages over 1 of 5 classes: daisy, dandelion, sunflowers, tulips do not occur" in said(ended)
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert manifest["metrics"]["accuracy"] == manifest["metrics"]["macro_f1"] == 1
+    assert manifest["intervals"]["macro_f1"] == [1, 1]
     assert manifest["averaged_classes"] == ["roses"]
 
 
@@ -221,6 +222,8 @@ def test_a_photo_that_is_not_there_is_told_with_what_is(command, photos, path, w
     [
         (lambda line: line + ",,", "dataset.csv: 2 empty columns passed over"),
         (lambda line: line.replace(",", ",,"), "dataset.csv: 1 empty column passed over"),
+        (lambda line: line.replace(",", " , "), "dataset.csv: spaces around 8 cells passed over (line 2, 3, 4, 5)"),
+        (lambda line: ",\n" + line, "dataset.csv: 5 empty rows passed over (line 1, 3, 5, 7, 9)"),
         (lambda line: line + "\n,", "dataset.csv: 5 empty rows passed over (line 2, 4, 6, 8, 10)"),
         (lambda line: line.replace(",", ";"), "dataset.csv: cells separated at semicolons"),
         (lambda line: line.replace(",", "\t"), "dataset.csv: cells separated at tabs"),

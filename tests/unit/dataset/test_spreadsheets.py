@@ -33,6 +33,11 @@ def cells_of(table):
         ("path,label{0}\na.png,x{0}\nb.png,y{0}\n".format("," * 50_000), ["50000 empty columns passed over"]),
         ("path,label\na.png,x\nb.png,y\n,\n , \n", ["2 empty rows passed over (line 4, 5)"]),
         ("path,label\na.png,x\n,\nb.png,y\n", ["1 empty row passed over (line 3)"]),
+        (",\n,\npath,label\na.png,x\nb.png,y\n", ["2 empty rows passed over (line 1, 2)"]),
+        (
+            "sep=;\n;\npath;label\na.png;x\nb.png;y\n",
+            ["cells separated at semicolons", "1 empty row passed over (line 2)"],
+        ),
         ("path,label\na.png,x\npath,label\nb.png,y\n", ["1 repeated header row passed over (line 3)"]),
         ("path,label\na.png,x\n\ufeffpath,label\nb.png,y\n", ["1 repeated header row passed over (line 3)"]),
         ("path,label,\na.png,x,\n,,\nb.png,y,\n", ["1 empty row passed over (line 3)", "1 empty column passed over"]),
@@ -148,7 +153,6 @@ def photos(tmp_path):
         ("Photos/daisy/one.JPG", "there is one.jpg, whose name differs in upper and lower case"),
         ("photos/Daisy/One.jpg", "there is Photos/daisy/one.jpg, whose name differs in upper and lower case"),
         ("Photos/daisy/one.jpeg", "there is one.jpg"),
-        ("Photos/daisy/one.jpg ", "there is one.jpg"),
         ("Photos/daisy/two.jpg", "no such file"),
         ("C:\\me\\Photos\\daisy\\one.jpg", "a path of a Windows machine; its end Photos/daisy/one.jpg is a file below"),
         ("d:/me/daisy/two.jpg", "a path of a Windows machine; no end of it is a file below dataset.root"),
@@ -166,6 +170,35 @@ def test_a_missing_photo_is_told_with_what_is_there(photos, path, told):
     assert told in str(raised.value)
     if "machine" in told:
         assert "Write paths as they are below dataset.root" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("path, label\nPhotos/daisy/one.jpg, x\n", "spaces around 1 cell passed over (line 2)"),
+        (" path ; label \n Photos/daisy/one.jpg ; x \n", "spaces around 2 cells passed over (line 2)"),
+        ("path\tlabel\nPhotos/daisy/one.jpg \tx\u00a0\n", "spaces around 2 cells passed over (line 2)"),
+        ('path, "label", "note"\n"Photos/daisy/one.jpg", "x", "a, b"\n', ""),
+        ("path, label, note\nPhotos/daisy/one.jpg,x, kept as it is \n", ""),
+    ],
+)
+def test_spaces_around_cells_are_passed_over_and_counted(photos, content, told, capsys):
+    csv = photos / "list.csv"
+    csv.write_text(content, encoding="utf-8")
+    dataset = load(csv)
+    assert [(sample.row_id, sample.label) for sample in dataset.samples] == [("Photos/daisy/one.jpg", "x")]
+    assert dataset.classes == ("x",)
+    printed = " ".join(capsys.readouterr().err.split())
+    assert told in printed if told else "spaces" not in printed
+
+
+def test_spaces_of_a_file_that_is_there_are_its_name(photos):
+    folder = photos / "Photos" / "daisy"
+    (folder / "one.jpg").rename(folder / " one.jpg")
+    csv = photos / "list.csv"
+    csv.write_text("folder,file,label\nPhotos/daisy, one.jpg, x\n", encoding="utf-8")
+    (sample,) = load(csv, path_columns=("folder", "file")).samples
+    assert (sample.row_id, sample.label) == ("Photos/daisy/ one.jpg", "x")
 
 
 def test_two_files_that_differ_in_case_are_not_guessed_between(photos):

@@ -8,20 +8,11 @@ import pytest
 import tensorflow as tf
 from model_builders import two_backbones
 from tiny_models import save
+from weights_refusals import refusal, resolve
 
 from evalharness.errors import WeightsError
 from evalharness.model import resolve_weights
 from evalharness.model.stored_weights import open_weights
-
-
-def refusal(path, tmp_path) -> str:
-    with pytest.raises(WeightsError) as caught, open_weights(resolve(path, tmp_path)):
-        pass
-    return str(caught.value)
-
-
-def resolve(path, tmp_path):
-    return resolve_weights(str(path), tracking_uri="", cache_dir=tmp_path / "cache")
 
 
 @pytest.mark.parametrize(

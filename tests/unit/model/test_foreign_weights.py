@@ -9,20 +9,9 @@ import zipfile
 import numpy as np
 import pytest
 from tiny_models import SMALL, backbone
+from weights_refusals import refusal, resolve
 
-from evalharness.errors import WeightsError
-from evalharness.model import resolve_weights
 from evalharness.model.stored_weights import locked_error, open_weights
-
-
-def refusal(path, tmp_path) -> str:
-    with pytest.raises(WeightsError) as caught, open_weights(resolve(path, tmp_path)):
-        pass
-    return str(caught.value)
-
-
-def resolve(path, tmp_path):
-    return resolve_weights(str(path), tracking_uri="", cache_dir=tmp_path / "cache")
 
 
 @pytest.mark.parametrize("named", ["cp-05.ckpt", "cp-05.ckpt.index", "cp-05.ckpt.data-00000-of-00001", ""])
