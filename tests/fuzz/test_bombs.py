@@ -184,11 +184,6 @@ class TestTables:
         path.write_text("path,label" + "," * 100_000 + "\n" + "a.jpg,roses\n" * 20_000)
         message_of(answer(read_dataset, path))
 
-    def test_short_rows_below_very_many_columns_without_a_name(self, answer, tmp_path):
-        path = tmp_path / "list.csv"
-        path.write_text("path,label" + "," * 100_000 + "\n" + "a.jpg,roses\n" * 20_000)
-        message_of(answer(read_dataset, path))
-
     def test_cells_of_boxes(self, answer, tmp_path):
         path = tmp_path / "boxes.csv"
         rows = [[NAMES[0], "dog", 0, 0, 1, "9" * 5_000], [NAMES[0], "x" * 100_000, 1e308, 1e308, 1e308, 1e308]]
