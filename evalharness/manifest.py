@@ -12,6 +12,8 @@ from evalharness.errors import ResultsError
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 SAMPLES = "samples.parquet"
+JUDGE, JUDGED = "judge.npz", "judged.parquet"
+"""What judges new photos, and what it says of the evaluated ones."""
 MAX_NAMED_CLASSES = 10
 REWRITE = "Delete that file and repeat the evaluation: finished rows are kept"
 

@@ -1,6 +1,13 @@
 """May a verdict be believed? Risk, a limit with a guarantee, and what is unlike anything evaluated."""
 
-from evalharness.believing.coverage import Ranking, aurc, coverage_at_risk, measure_coverage, risk_coverage
+from evalharness.believing.coverage import (
+    Ranking,
+    RiskCoverage,
+    aurc,
+    coverage_at_risk,
+    measure_coverage,
+    risk_coverage,
+)
 from evalharness.believing.evidence import Evidence
 from evalharness.believing.judge import Belief, FittedEvaluation, FittedJudge, Guarantee, Judged, fit_judge
 from evalharness.believing.texture import measure_texture
@@ -14,6 +21,7 @@ __all__ = [
     "Guarantee",
     "Judged",
     "Ranking",
+    "RiskCoverage",
     "aurc",
     "coverage_at_risk",
     "fit_judge",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evalharness.audit import BoolArray
+from evalharness.audit import BoolArray, Resampling
 from evalharness.records import FloatArray, Interval
 from evalharness.statistics import percentile_interval, resample_counts, resampling_units
 
@@ -96,9 +96,7 @@ def measure_coverage(
     *,
     max_error: float,
     groups: Sequence[str] | None,
-    num_resamples: int,
-    confidence: float,
-    seed: int,
+    resampling: Resampling,
 ) -> CoverageMeasures:
     """Coverage at an error and the area under the curve, with bootstrap intervals over groups.
 
@@ -107,13 +105,10 @@ def measure_coverage(
         is_wrong: (N,).
         max_error: Part of the believed verdicts that may be wrong.
         groups: What is drawn together.
-        num_resamples: Of the bootstrap.
-        confidence: Of the intervals.
-        seed: Of the bootstrap; the same seed and groups draw the same resamples.
+        resampling: How to draw; the same seed and groups draw the same resamples.
     """
-    coverages, areas = resample_measures(
-        scores, is_wrong, max_error=max_error, groups=groups, num_resamples=num_resamples, seed=seed
-    )
+    coverages, areas = resample_measures(scores, is_wrong, max_error=max_error, groups=groups, resampling=resampling)
+    confidence = resampling.confidence
     return CoverageMeasures(
         percentile_interval(coverage_at_risk(scores, is_wrong, max_error), coverages, confidence),
         percentile_interval(aurc(scores, is_wrong), areas, confidence),
@@ -126,13 +121,12 @@ def resample_measures(
     *,
     max_error: float,
     groups: Sequence[str] | None,
-    num_resamples: int,
-    seed: int,
+    resampling: Resampling,
 ) -> tuple[FloatArray, FloatArray]:
     """`coverage_at_risk` and `aurc` in every resample, (R,) each; arguments as `measure_coverage`."""
     ranking, units = Ranking(scores, is_wrong), resampling_units(groups, len(scores))
     coverages, areas = [], []
-    for counts in resample_counts(units, num_resamples=num_resamples, seed=seed):
+    for counts in resample_counts(units, num_resamples=resampling.num_resamples, seed=resampling.seed):
         coverages.append(ranking.coverage_at_risk(counts, max_error))
         areas.append(ranking.aurc(counts))
     return np.concatenate(coverages), np.concatenate(areas)

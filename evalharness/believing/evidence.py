@@ -12,6 +12,8 @@ from evalharness.believing.risk import FIRST
 from evalharness.records import FloatArray, IntArray
 
 NOISE = "entropy"
+MIN_PHOTOS = 20
+"""Fewer say nothing of what is usual."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ class Space:
     @classmethod
     def of(cls, evidence: Evidence, units: IntArray) -> "Space | None":
         """Of the evaluated photos; None where they are too few."""
+        if len(units) < MIN_PHOTOS:
+            return None
         centre = evidence.texture.mean(axis=0, dtype=np.float64)
         values, vectors = np.linalg.eigh(np.cov((evidence.texture - centre).T))
         whitening = vectors / np.sqrt(values.clip(0) + TEXTURE_FLOOR)

@@ -9,6 +9,7 @@ from evalharness.config.repair import RepairConfig
 from evalharness.config.run import RunConfig
 from evalharness.config.stages import (
     AuditConfig,
+    BelieveConfig,
     ConceptsConfig,
     FaithfulnessConfig,
     GateConfig,
@@ -23,6 +24,7 @@ __all__ = [
     "PREPROCESSINGS",
     "AttentionConfig",
     "AuditConfig",
+    "BelieveConfig",
     "BootstrapConfig",
     "CompareConfig",
     "ConceptsConfig",

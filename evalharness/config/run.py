@@ -13,6 +13,7 @@ from evalharness.config.output import BootstrapConfig, CompareConfig, ReportConf
 from evalharness.config.repair import RepairConfig
 from evalharness.config.stages import (
     AuditConfig,
+    BelieveConfig,
     ConceptsConfig,
     FaithfulnessConfig,
     GateConfig,
@@ -32,6 +33,7 @@ class RunConfig(Frozen):
     stress: StressConfig = StressConfig()
     what_is_it: WhatIsItConfig = WhatIsItConfig()
     concepts: ConceptsConfig = ConceptsConfig()
+    believe: BelieveConfig = BelieveConfig()
     gate: GateConfig = GateConfig()
     report: ReportConfig = ReportConfig()
     compare: CompareConfig = CompareConfig()
