@@ -11,8 +11,6 @@ from rich.text import Text
 from evalharness.cli.first_look import look_first
 from evalharness.completed_config import compose_completed
 from evalharness.config import RunConfig
-from evalharness.config.compose import compose_section, parse_config
-from evalharness.config.plain_values import value_of
 from evalharness.console import console
 from evalharness.errors import ConfigError
 from evalharness.folders import is_there
@@ -20,14 +18,13 @@ from evalharness.folders import is_there
 if TYPE_CHECKING:
     from evalharness.inspecting.bench import Bench
     from evalharness.inspecting.inspection import Inspection, Unreadable
-    from evalharness.results import StoredResult
 
 USAGE = (
     "Usage: evalharness inspect IMAGE... [--run RUN] [--json] [--to DIR] [object=x,y,width,height] [top_k=3] "
     "[overrides]"
 )
 NO_CSV = "no-dataset.csv"
-STORE_KEYS = ("tracking.", "runs_dir=")
+COLOURS = {"believe": "green", "check": "yellow", "unknown": "red"}
 
 
 @dataclass(frozen=True)
@@ -75,7 +72,9 @@ def _open(request: Request) -> "tuple[RunConfig, Bench]":
         from evalharness.inspecting.bench import open_bench
 
         return config, open_bench(config, has_csv=has_csv, top_k=request.top_k)
-    stored, config = _stored_config(request.run, request.overrides)
+    from evalharness.inspecting.stored_config import stored_config
+
+    stored, config = stored_config(request.run, request.overrides)
     look_first(config, ("model.weights",))
     from evalharness.inspecting.bench import check_same_input, open_bench
 
@@ -120,31 +119,6 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
     )
 
 
-def _stored_config(run: str, overrides: Sequence[str]) -> "tuple[StoredResult, RunConfig]":
-    """A stored evaluation and its config, with the overrides on top."""
-    from evalharness.finished_runs import find_result
-
-    own = [override for override in overrides if override.startswith(STORE_KEYS)]
-    section = compose_section(own, "tracking", "runs_dir")
-    runs_dir = section["runs_dir"]
-    result = find_result(run, section["tracking"], runs_dir)
-    values: dict[str, Any] = json.loads(json.dumps(result.manifest["config"]))
-    values["runs_dir"] = str(runs_dir)
-    for override in overrides:
-        _put(values, override)
-    return result, parse_config(values)
-
-
-def _put(values: dict[str, Any], override: str) -> None:
-    key, _, text = override.lstrip("+").partition("=")
-    *sections, name = key.split(".")
-    for section in sections:
-        values = values.setdefault(section, {})
-        if not isinstance(values, dict):
-            raise ConfigError("no such key", got=key, fix="`evalharness inspect --help` lists the keys")
-    values[name] = value_of(key, text)
-
-
 def _parse_box(text: str) -> tuple[float, float, float, float]:
     try:
         x, y, width, height = (float(part) for part in text.split(","))
@@ -167,8 +141,8 @@ def _print(entry: "Inspection | Unreadable") -> None:
     if isinstance(entry, Unreadable):
         console.print(Text.assemble((f"{entry.path}: ", "bold"), (f"cannot be read: {entry.reason}", "red")))
         return
-    verdict, *others = entry.lines
-    console.print(Text.assemble((f"{entry.path}: ", "bold"), (verdict, "bold green")), soft_wrap=True)
+    first, *others = entry.lines
+    console.print(Text.assemble((f"{entry.path}: ", "bold"), (first, f"bold {COLOURS[entry.belief]}")), soft_wrap=True)
     for line in others:
         console.print(f"  {line}", markup=False, soft_wrap=True)
     for warning in entry.warnings:

@@ -10,8 +10,9 @@ from evalharness.config import RunConfig
 from evalharness.console import note
 from evalharness.dataset.columns import read_rows, resolve_classes, resolve_layout
 from evalharness.errors import ConfigError, ResultsError, WeightsError
-from evalharness.inference import ForwardPass
+from evalharness.inference import BlockTokens, ForwardPass
 from evalharness.inspecting.evaluated_images import EvaluatedImages
+from evalharness.inspecting.stored_judge import StoredJudge
 from evalharness.records import MapSpec, WeightsSource
 from evalharness.results import StoredResult, input_settings
 from evalharness.weights_files import find_weights
@@ -36,10 +37,21 @@ class Bench:
         return ForwardPass(model, () if self.spec is None else (self.spec,))
 
     @cached_property
+    def judge(self) -> StoredJudge | None:
+        """What judges the verdicts; None without an evaluation, or where that has none."""
+        return None if self.stored is None else StoredJudge.of(self.stored)
+
+    @cached_property
+    def tokens_of(self) -> BlockTokens | None:
+        """What describes regions; None where no concept of the evaluation is harmful."""
+        concepts = self.judge.concepts if self.judge is not None else None
+        return None if concepts is None else BlockTokens(self.forward.model, concepts.block)
+
+    @cached_property
     def evaluated(self) -> EvaluatedImages | None:
         """The images of the stored evaluation."""
         map_id = self.spec.map_id if self.spec else None
-        return None if self.stored is None else EvaluatedImages.of(self.stored, map_id)
+        return None if self.stored is None else EvaluatedImages.of(self.stored, map_id, self.judge)
 
     def tell_what_is_known(self) -> None:
         """Notes what the stored evaluation can tell and what it cannot."""

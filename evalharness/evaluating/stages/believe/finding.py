@@ -63,7 +63,7 @@ class BelieveFinding(Finding):
             needed = threshold.num_needed
             alone = self.num_groups == len(self.is_wrong)
             counted = "photos" if alone else "groups of photos (dataset.group)"
-            promise = f"an error of at most {guarantee.max_error:g} with {guarantee.confidence:.0%} confidence"
+            promise = f"an error of at most {100 * guarantee.max_error:g} % with {guarantee.confidence:.0%} confidence"
             texts.append(
                 f"{promise} takes {needed:,} believed {counted} without a single mistake, or more with some; "
                 + (
@@ -91,8 +91,9 @@ class BelieveFinding(Finding):
         return (
             f"{counts['believe']:,} of {len(self.is_wrong):,} verdicts may be believed ({self.coverage:.1%}), "
             f"{counts['check']:,} are to be checked, {counts['unknown']:,} photos are unlike the others. Of believed "
-            f"ones at most {guarantee.max_error:g} are wrong, with {guarantee.confidence:.0%} confidence, for photos "
-            f"like these ({threshold.num_wrong} of {threshold.num_believed:,} were). The risk is judged by {based}. "
+            f"ones at most {100 * guarantee.max_error:g} % are wrong, with {guarantee.confidence:.0%} confidence, for "
+            f"photos like these ({threshold.num_wrong} of {threshold.num_believed:,} were). The risk is judged by "
+            f"{based}. "
             f"{self.shortage}"
         ).strip()
 
