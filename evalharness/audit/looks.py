@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from evalharness.audit.geometry import HALF, BoolArray, grid_mask
 from evalharness.audit.intervals import DEFAULT_RESAMPLING, Resampling, mean_interval, ratio_interval
+from evalharness.lazy import LazyModule
 from evalharness.records import FloatArray, Interval
+
+stats = LazyModule("scipy.stats")
 
 ROUNDING = 1e-6
 
@@ -146,7 +148,7 @@ def area_under_curve(scores: FloatArray, is_positive: BoolArray, is_counted: Boo
     counted = np.ones(scores.shape, np.bool_) if is_counted is None else is_counted
     positive = is_positive & counted
     # Scores that are left out go below all others, so that they shift every rank by the same.
-    ranks = rankdata(np.where(counted, scores, -np.inf), axis=1) - (~counted).sum(axis=1, keepdims=True)
+    ranks = stats.rankdata(np.where(counted, scores, -np.inf), axis=1) - (~counted).sum(axis=1, keepdims=True)
     num_positive = positive.sum(axis=1)
     num_negative = counted.sum(axis=1) - num_positive
     wins = (ranks * positive).sum(axis=1) - num_positive * (num_positive + 1) / 2

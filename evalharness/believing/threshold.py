@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import beta, binom
+from scipy.special import bdtr, betaincinv
 
 from evalharness.audit import BoolArray
 from evalharness.records import FloatArray, IntArray
@@ -49,12 +49,12 @@ def num_without_error(max_error: float, confidence: float) -> int:
 
 def error_p_value(num_wrong: int, num_trials: int, max_error: float) -> float:
     """How probable as few errors are, if `max_error` of all verdicts were wrong."""
-    return float(binom.cdf(num_wrong, num_trials, max_error))
+    return float(bdtr(num_wrong, num_trials, max_error))
 
 
 def error_upper_bound(num_wrong: int, num_trials: int, confidence: float) -> float:
     """The error that is not exceeded with this confidence (Clopper & Pearson 1934), 0 to 1."""
-    return 1.0 if num_wrong >= num_trials else float(beta.ppf(confidence, num_wrong + 1, num_trials - num_wrong))
+    return 1.0 if num_wrong >= num_trials else float(betaincinv(num_wrong + 1, num_trials - num_wrong, confidence))
 
 
 def choose_threshold(

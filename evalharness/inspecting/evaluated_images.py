@@ -9,7 +9,7 @@ import numpy as np
 from evalharness.audit import NOISE_MEASURES
 from evalharness.audit.noise import RANKED_BY
 from evalharness.audit.novelty import MIN_IMAGES, Neighbourhood, conformal_p_values, num_to_tell
-from evalharness.inspecting.stored_judge import StoredJudge
+from evalharness.believing import FittedJudge
 from evalharness.metrics.temperature import Temperature, cross_fit_temperature
 from evalharness.records import BatchOutput, FloatArray, IntArray
 from evalharness.results import StoredResult
@@ -92,7 +92,7 @@ class EvaluatedImages:
     """What can be told and what cannot, as sentences."""
 
     @classmethod
-    def of(cls, stored: StoredResult, map_id: str | None, judge: StoredJudge | None = None) -> "EvaluatedImages":
+    def of(cls, stored: StoredResult, map_id: str | None, judge: FittedJudge | None = None) -> "EvaluatedImages":
         """Measures a stored evaluation.
 
         Args:
@@ -115,7 +115,7 @@ class EvaluatedImages:
             noise = _noise(np.asarray(stored.maps(map_id), np.float32))
             noise = noise if np.isfinite(noise[RANKED_BY[0]]).any() else {}
         neighbourhood = None if judge else Neighbourhood.of(np.asarray(stored.features, np.float32), groups)
-        places_among = judge.fitted.neighbours if judge else neighbourhood
+        places_among = judge.neighbours if judge else neighbourhood
         notes = (_describe(temperature), *_describe_places(int(units.max()) + 1, num_images, places_among))
         return cls(places, units, temperature, neighbourhood, map_id, noise, notes)
 

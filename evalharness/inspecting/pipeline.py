@@ -8,7 +8,6 @@ import numpy as np
 from scipy.special import softmax
 
 from evalharness import dataset as datasets
-from evalharness import report
 from evalharness.annotations import Annotations
 from evalharness.inspecting.attention_shares import Box, measure_shares, read_annotations
 from evalharness.inspecting.bench import Bench
@@ -17,7 +16,6 @@ from evalharness.inspecting.images import LoadedImage, load
 from evalharness.inspecting.inspection import Inspection, Unreadable
 from evalharness.inspecting.judgement import NO_JUDGE, NOT_JUDGED, Judgement
 from evalharness.records import BatchOutput, UInt8Array
-from evalharness.report.inspection import draw_inspection
 from evalharness.slugs import slug
 
 
@@ -97,6 +95,9 @@ def _predict(bench: Bench, images: UInt8Array, names: Sequence[str]) -> BatchOut
 
 
 def _draw(bench: Bench, inspection: Inspection, image: LoadedImage, box: Box | None, folder: Path) -> Inspection:
+    from evalharness.report.inspection import draw_inspection
+    from evalharness.report.style import save_figure
+
     config = bench.config
     boxes = []
     if box is not None and image.orientation == 1:
@@ -115,5 +116,5 @@ def _draw(bench: Bench, inspection: Inspection, image: LoadedImage, box: Box | N
         boxes=boxes,
     )
     folder.mkdir(parents=True, exist_ok=True)
-    path = report.save_figure(figure, folder / f"{slug(image.path.as_posix())}.png")
+    path = save_figure(figure, folder / f"{slug(image.path.as_posix())}.png")
     return replace(inspection, picture=path)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from evalharness.config import RunConfig
@@ -27,9 +28,13 @@ def stored_config(run: str, overrides: Sequence[str]) -> tuple[StoredResult, Run
         TrackingError: The store cannot be reached, or has no such run.
     """
     own = [override for override in overrides if override.startswith(STORE_KEYS)]
-    section = compose_section(own, "tracking", "runs_dir")
-    runs_dir = section["runs_dir"]
-    result = find_result(run, section["tracking"], runs_dir)
+    if Path(run).is_dir() and not own:
+        # Hydra takes a second to look for its plugins, and has nothing to compose.
+        result, runs_dir = StoredResult(Path(run)), RunConfig.model_fields["runs_dir"].default
+    else:
+        section = compose_section(own, "tracking", "runs_dir")
+        runs_dir = section["runs_dir"]
+        result = find_result(run, section["tracking"], runs_dir)
     values: dict[str, Any] = json.loads(json.dumps(result.manifest["config"]))
     values["runs_dir"] = str(runs_dir)
     for override in overrides:
