@@ -49,7 +49,9 @@ def compare_belief(
                 f"What can be believed was not compared: {without.name} has no judge (an earlier version)."
             )
             continue
-        found = _differences(judged[0], own, (predictions[0], predicted), max_error, groups, resampling)
+        found = _differences(
+            judged[0], own, (predictions[0], predicted), max_error=max_error, groups=groups, resampling=resampling
+        )
         rows += [(run.name, name, *_columns(entry)) for name, entry in found.items()]
         sentences.append(_describe(run.name, runs[0].name, found, max_error))
     return pd.DataFrame(rows, columns=COLUMNS), sentences
@@ -64,6 +66,7 @@ def _differences(
     before: pd.DataFrame,
     after: pd.DataFrame,
     predictions: tuple[Predictions, Predictions],
+    *,
     max_error: float,
     groups: Sequence[str],
     resampling: Resampling,
