@@ -360,8 +360,8 @@ def report_batch_memory(folder: Path, name: str) -> None:
 def bench_start(folder: Path, repeats: int) -> None:
     """One photo inspected by the bundled example's tiny ViT, to importing TensorFlow alone, each a new process."""
     import evalharness
-    from evalharness.example.photos import generate_photos
     from evalharness.example.model import weights_path
+    from evalharness.example.photos import generate_photos
 
     photos = generate_photos(folder / "example", num_photos=100)
     values = {

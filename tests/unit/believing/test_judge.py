@@ -119,7 +119,7 @@ def test_few_photos_promise_nothing_and_say_how_many_would_do():
 
 
 def test_groups_stay_in_one_fold_and_a_group_counts_once():
-    evidence, labels = draw_photos(120, 4, part_misled=0)
+    evidence, _ = draw_photos(120, 4, part_misled=0)
     scores, wrong = 1 - confidence_of(evidence), np.zeros(120, bool)
     assert choose_threshold(scores, wrong, np.arange(120), max_error=0.02, confidence=0.9).limit is not None
     assert choose_threshold(scores, wrong, np.arange(120) // 2, max_error=0.02, confidence=0.9).limit is None
