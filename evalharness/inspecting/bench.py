@@ -55,8 +55,11 @@ class Bench:
     def evaluated(self) -> EvaluatedImages | None:
         """The images of the stored evaluation."""
         map_id = self.spec.map_id if self.spec else None
-        judge = None if self.judge is None else self.judge.fitted
-        return None if self.stored is None else EvaluatedImages.of(self.stored, map_id, judge)
+        if self.stored is None:
+            return None
+        if self.judge is None:
+            return EvaluatedImages.of(self.stored, map_id)
+        return EvaluatedImages.of(self.stored, map_id, self.judge.fitted, self.judge.temperature)
 
     def tell_what_is_known(self) -> None:
         """Notes what the stored evaluation can tell and what it cannot."""
