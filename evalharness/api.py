@@ -6,8 +6,9 @@ from typing import Any
 
 from PIL import Image
 
+from evalharness.completed_config import compose_completed
 from evalharness.config import RunConfig
-from evalharness.config.compose import compose_config, overrides_from
+from evalharness.config.compose import overrides_from
 from evalharness.dataset import load_photo, place
 from evalharness.evaluating.pipeline import run_evaluation
 from evalharness.report import STYLES, side_by_side
@@ -36,7 +37,8 @@ class Result(StoredResult):
         path = Path(self.manifest["provenance"]["dataset"]["root"]) / row["path"]
         photo = load_photo(path, config=config.dataset)
         height, width, _ = photo.shape
-        extent = place((height, width), config.model.image_size, config.dataset.resize).extent
+        dataset = config.dataset
+        extent = place((height, width), config.model.image_size, dataset.resize, dataset.resize_size).extent
         draw = STYLES[config.report.style]
         drawn = draw(photo, self.map(row_id, map_id), density_max=config.report.density_max, extent=extent)
         return Image.fromarray(side_by_side(photo, drawn))
@@ -55,4 +57,4 @@ def evaluate(config: RunConfig | Mapping[str, Any] | Sequence[str]) -> Result:
     if isinstance(config, RunConfig):
         return Result(run_evaluation(config).result.folder)
     overrides = overrides_from(config) if isinstance(config, Mapping) else list(config)
-    return Result(run_evaluation(compose_config(overrides)).result.folder)
+    return Result(run_evaluation(compose_completed(overrides)).result.folder)
