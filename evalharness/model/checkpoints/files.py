@@ -16,10 +16,13 @@ from evalharness.records import FloatArray
 ENDING = ".safetensors"
 CONFIG = "config.json"
 INDEX = "model.safetensors.index.json"
+COMPONENTS = "components"
+"""The folder beside the model in which MLflow's `transformers` flavour keeps the image processor."""
 PREPROCESSORS = (
-    "preprocessor_config.json", "processor_config.json", "../components/image_processor/preprocessor_config.json",
+    "preprocessor_config.json", "processor_config.json",
+    *(f"../{COMPONENTS}/{name}/preprocessor_config.json" for name in ("image_processor", "feature_extractor")),
 )  # fmt: skip
-"""Where the settings of the image processor are; the last as MLflow's `transformers` flavour lays them."""
+"""Where the settings of the image processor are."""
 PICKLES = (".bin", ".pth", ".pt", ".ckpt", ".tar")
 FLOATS = ("F64", "F32", "F16", "BF16")
 MAX_NAMED = 3
@@ -51,6 +54,11 @@ class CheckpointFiles:
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
         return digest.hexdigest()
+
+    @property
+    def digest(self) -> str:
+        """Of `sha256` and of the image processor: two trainings may share weights, and scale photos differently."""
+        return hashlib.sha256(f"{self.sha256} {json.dumps(self.preprocessor, sort_keys=True)}".encode()).hexdigest()
 
     def read_tensors(self) -> dict[str, DeferredArray]:
         """Every tensor by name, read when it is used.
@@ -216,7 +224,8 @@ def _as_float32(file: Any, name: str) -> FloatArray:
 
 
 def _looks_like(path: Path, error: Exception) -> str:
-    start = path.open("rb").read(64)
+    with path.open("rb") as file:
+        start = file.read(64)
     if not start:
         return "an empty file"
     if start.startswith(b"version https://git-lfs"):
