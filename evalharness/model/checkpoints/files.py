@@ -99,10 +99,11 @@ def find_checkpoint(path: Path, key: str) -> CheckpointFiles | None:
 
 
 def _in_folder(folder: Path, key: str) -> CheckpointFiles | None:
-    if (folder / INDEX).is_file():
-        return _sharded(folder)
     found = sorted(folder.glob(f"*{ENDING}"))
     wanted = folder / f"model{ENDING}"
+    # As transformers: the index of an earlier save stays beside a whole file.
+    if wanted not in found and (folder / INDEX).is_file():
+        return _sharded(folder)
     if wanted in found or len(found) == 1:
         file = wanted if wanted in found else found[0]
         if file.name.startswith("adapter_model"):
@@ -118,6 +119,11 @@ def _in_folder(folder: Path, key: str) -> CheckpointFiles | None:
         )  # fmt: skip
     pickles = sorted(file for file in folder.iterdir() if file.name.endswith(PICKLES) and file.stem != "training_args")
     config = folder / CONFIG
+    if pickles and is_safetensors(pickles[0]):
+        raise WeightsError(
+            "weights are a safetensors file under another name", expected=f"the ending {ENDING}", got=pickles[0],
+            where=key, fix=f"Rename it to model{ENDING}",
+        )  # fmt: skip
     if pickles:
         is_timm = config.is_file() and "architecture" in _parsed(config.read_bytes(), config)
         raise _pickle_error(pickles[0], key, folder=None if is_timm or not config.is_file() else folder)
@@ -128,6 +134,13 @@ def _in_folder(folder: Path, key: str) -> CheckpointFiles | None:
             fix="Copy all files of the folder, or save it again with save_pretrained",
         )  # fmt: skip
     return None
+
+
+def is_safetensors(path: Path) -> bool:
+    """Whether a file begins as safetensors do, whatever it is called: the header's length, then JSON."""
+    with path.open("rb") as file:
+        start = file.read(9)
+    return start[8:] == b"{" and int.from_bytes(start[:8], "little") < path.stat().st_size
 
 
 def lines_that_convert(path: Path, folder: Path | None) -> str:
@@ -232,6 +245,8 @@ def _looks_like(path: Path, error: Exception) -> str:
         return "a Git LFS pointer (fetch the file itself with `git lfs pull`)"
     if start.startswith((b"\x80", b"PK")):
         return "a pickle, as PyTorch writes"
+    if start.startswith(b"\x89HDF"):
+        return "an HDF5 file, as Keras writes (give its name the ending .h5, and choose model=notebook or a backbone)"
     return " ".join(str(error).split())
 
 
