@@ -41,6 +41,7 @@ def evaluate(photos, runs_dir, **values):
         "dataset.csv": str(photos.table_csv),
         "runs_dir": str(runs_dir),
         "faithfulness.num_images": 0,
+        "concepts.num_images": 0,
         "attention.methods": ["grad_attention"],
         "audit.num_controls": 1,
         "report.contact_sheet": [],
@@ -277,7 +278,7 @@ def test_discovered_concepts_are_cut_out_by_their_boxes(audited, training, runs_
 def test_what_was_discovered_without_annotations_is_repaired_too(runs_dir, tmp_path_factory):
     photos = generate_photos(tmp_path_factory.mktemp("all"))
     training = generate_repair_photos(tmp_path_factory.mktemp("more"), num_photos=300)
-    result = evaluate(photos, runs_dir)
+    result = evaluate(photos, runs_dir, concepts__num_images="all")
     concepts = result.manifest["findings"]["concepts"]["concepts"]
     (name,) = [concept["name"] for concept in concepts if concept["is_harmful"]]
     found = evalharness.repair(result.folder, [f"repair.csv={training}", f"runs_dir={runs_dir}"])

@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
-from checkpoint_files import CHECKPOINTS, composed, images_for, loaded, loaded_from, preset_of, reference
+from checkpoint_files import CHECKPOINTS, composed, images_for, loaded_from, preset_of, reference
 from safetensors.numpy import load_file, save_file
 
 from evalharness.errors import ConfigError, EvalHarnessError, WeightsError
@@ -274,11 +274,3 @@ def test_a_head_or_a_size_of_the_config_is_refused():
         composed(CHECKPOINTS / "vit", "model.image_size=18")
     with pytest.raises(ConfigError, match=r"resize_size .* must be at least model\.image_size"):
         composed(CHECKPOINTS / "dinov2", "dataset.resize_size=12")
-
-
-def test_two_averaged_heads_and_folded_layer_scales_have_the_weights_of_the_graph_alone():
-    names = {layer.name for layer in loaded("dinov2").keras_model.layers[0].layers}
-    assert {"embedding", "class_token", "Transformer/encoder_norm", "ReadTokens"} <= names
-    assert loaded("deit-distilled").feature_size == 2 * loaded("deit-distilled").hidden_size
-    assert loaded("dinov2-registers").num_prefix_tokens == 5
-    assert loaded("ijepa").num_prefix_tokens == 0
