@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evalharness.model.checkpoints.files import lines_that_convert
+from evalharness.model.checkpoints.files import is_safetensors, lines_that_convert
 
 MEMBERS_OF_TORCH = ("data.pkl", "version", "constants.pkl")
 MAX_NAMED = 3
@@ -66,7 +66,7 @@ def foreign_archive(path: Path, members: Sequence[str]) -> ForeignFormat | None:
 def foreign_file(path: Path, start: bytes) -> ForeignFormat | None:
     """A file that is neither HDF5 nor an archive, from how it begins and what it is called."""
     ending = path.suffix.lower()
-    if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < path.stat().st_size:
+    if is_safetensors(path):
         return ForeignFormat(
             "a safetensors file", "Give its name the ending .safetensors, and choose model=huggingface or model=timm"
         )

@@ -12,7 +12,7 @@ import h5py
 
 from evalharness.errors import WeightsError
 from evalharness.folders import from_home
-from evalharness.model.checkpoints import find_checkpoint, kind_of_checkpoint
+from evalharness.model.checkpoints import COMPONENTS, find_checkpoint, kind_of_checkpoint
 from evalharness.model.foreign_weights import (
     ForeignFormat,
     checkpoint_of,
@@ -264,14 +264,18 @@ def _only_checkpoint(local: Path) -> Path | None:
 def _keep_folder(folder: Path, cache_dir: Path) -> Path:
     """Moves the downloaded files of a checkpoint to a place named by their content."""
     found = find_checkpoint(folder, "model.weights")
-    kept = cache_dir / (found.sha256[:16] if found else "checkpoint") / folder.name
-    if not kept.exists():
-        shutil.copytree(folder, kept)
-    beside = folder.parent / "components"
-    if beside.is_dir() and not (kept.parent / beside.name).exists():
-        # What MLflow's transformers flavour keeps the image processor in.
-        shutil.copytree(beside, kept.parent / beside.name)
-    return kept
+    place = cache_dir / (found.digest[:16] if found else "checkpoint")
+    staged = Path(tempfile.mkdtemp(dir=cache_dir))
+    # MLflow's transformers flavour keeps the image processor beside the model.
+    for part in (folder, folder.parent / COMPONENTS):
+        if part.is_dir():
+            part.rename(staged / part.name)
+    try:
+        staged.rename(place)
+    except OSError:
+        # Kept from before, or by another job of the sweep.
+        shutil.rmtree(staged)
+    return place / folder.name
 
 
 def _only_file(local: Path, uri: str) -> Path:

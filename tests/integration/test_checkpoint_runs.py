@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from in_process import run_here
 
@@ -22,6 +23,13 @@ LIGHT = {
     "report.html": False,
     "attention.methods": ["libra", "rollout"],
 }
+STAGES = {
+    "audit.num_controls": 1,
+    "faithfulness.num_images": 3,
+    "faithfulness.num_steps": 3,
+    "faithfulness.num_random_heads": 1,
+    "stress.num_images": 3,
+}
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +41,8 @@ def photos(tmp_path_factory):
 def evaluated(photos, tmp_path_factory):
     runs_dir = tmp_path_factory.mktemp("runs")
     common = {**LIGHT, "dataset.csv": str(photos.csv), "runs_dir": str(runs_dir)}
-    theirs = {"model": "huggingface", "model.weights": str(FINE_TUNED)}
+    stages = {**STAGES, "dataset.annotations": str(photos.annotations)}
+    theirs = {"model": "huggingface", "model.weights": str(FINE_TUNED), **stages}
     keras = {"model": "example", "model.weights": str(weights_path("clean"))}
     return evalharness.evaluate({**common, **theirs}), evalharness.evaluate({**common, **keras})
 
@@ -52,6 +61,32 @@ def test_a_folder_of_transformers_needs_no_settings(evaluated):
         density = result.map(result.samples.row_id[0], map_id)
         assert density.shape == (8, 8)
         assert np.ptp(density) > 0.1
+
+
+def test_its_regions_are_audited(evaluated):
+    result, _ = evaluated
+    audit = pd.read_parquet(result.folder / "audit.parquet")
+    assert set(audit["map_id"]) >= {"libra", "rollout"}
+    assert {"cat", "dog", "bird"} <= set(audit["category"])
+    assert audit["share"].between(0, 1).all()
+    # Erased regions are asked about in one more forward pass each.
+    erasures = pd.read_parquet(result.folder / "erasures.parquet")
+    assert np.stack(erasures["erased_logits"].dropna()).shape[1] == len(CLASSES)
+    pulls = result.manifest["findings"]["regions"]["pull"]
+    assert {cell["class_name"] for cell in pulls} == set(CLASSES)
+
+
+def test_its_maps_are_tested_and_only_rollout_is_blind_to_the_head(evaluated):
+    result, _ = evaluated
+    trust = {entry["map_id"]: entry["measures"] for entry in result.manifest["findings"]["trust"]}
+    assert trust["rollout"]["head_similarity"]["value"] == pytest.approx(1)
+    assert trust["libra"]["head_similarity"]["value"] < 1
+
+
+def test_animals_are_pasted_into_its_photos(evaluated):
+    result, _ = evaluated
+    table = pd.read_parquet(result.folder / "stress.parquet")
+    assert table.groupby("category").size().to_dict() == dict.fromkeys(("bird", "cat", "dog"), 3)
 
 
 def test_it_is_compared_with_a_run_of_keras_on_the_same_rows(evaluated, tmp_path):
@@ -74,24 +109,6 @@ def test_a_photo_is_inspected_beside_it(evaluated, photos, tmp_path):
     (found,) = json.loads(process.stdout)["images"]
     assert found["verdict"] == row.pred_label
     assert found["confidence"] == pytest.approx(row.confidence, abs=1e-5)
-
-
-def test_an_mlflow_uri_of_a_folder(tmp_path):
-    from mlflow import MlflowClient
-
-    from evalharness.model import resolve_weights
-
-    store = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    client = MlflowClient(store)
-    experiment = client.create_experiment("training", artifact_location=(tmp_path / "artifacts").as_uri())
-    run_id = client.create_run(experiment).info.run_id
-    client.log_artifacts(run_id, str(FINE_TUNED), "checkpoint")
-    source = resolve_weights(f"runs:/{run_id}/checkpoint", tracking_uri=store, cache_dir=tmp_path / "cache")
-    assert (source.file_format, source.source_run_id) == ("huggingface", run_id)
-    assert source.sha256 == resolve_weights(str(FINE_TUNED), tracking_uri="", cache_dir=tmp_path).sha256
-    assert (source.path / "preprocessor_config.json").is_file()
-    # The name of the artifact's own folder is that of the run.
-    assert source.path.name == "checkpoint"
 
 
 def test_check_reads_a_folder(photos, tmp_path):

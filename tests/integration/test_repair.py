@@ -41,6 +41,7 @@ def evaluate(photos, runs_dir, **values):
         "dataset.csv": str(photos.table_csv),
         "runs_dir": str(runs_dir),
         "faithfulness.num_images": 0,
+        "concepts.num_images": 0,
         "attention.methods": ["grad_attention"],
         "audit.num_controls": 1,
         "report.contact_sheet": [],
@@ -271,3 +272,23 @@ def test_discovered_concepts_are_cut_out_by_their_boxes(audited, training, runs_
     entry = found.pull[(found.pull["category"] == "concept 3") & (found.pull["class"] == "roses")].iloc[0]
     assert entry["before"] > 0.1
     assert entry["fall_ci_low"] > 0
+
+
+@pytest.mark.exhaustive
+def test_what_was_discovered_without_annotations_is_repaired_too(runs_dir, tmp_path_factory):
+    photos = generate_photos(tmp_path_factory.mktemp("all"))
+    training = generate_repair_photos(tmp_path_factory.mktemp("more"), num_photos=300)
+    result = evaluate(photos, runs_dir, concepts__num_images="all")
+    concepts = result.manifest["findings"]["concepts"]["concepts"]
+    (name,) = [concept["name"] for concept in concepts if concept["is_harmful"]]
+    found = evalharness.repair(result.folder, [f"repair.csv={training}", f"runs_dir={runs_dir}"])
+    assert found.manifest["harm"]["source"] == "concepts"
+    assert found.manifest["outcome"] == "repaired"
+    entry = found.pull[(found.pull["category"] == name) & (found.pull["class"] == "roses")].iloc[0]
+    assert entry["before"] > 0.2
+    assert entry["after_ci_high"] < 0.1
+    # The animal that it stands for is annotated, which the repair did not know.
+    rows = found.predictions[found.predictions["row_id"].str.contains("-cat")]
+    before, after = ((rows["label"] == rows[f"pred_label_{when}"]).mean() for when in ("before", "after"))
+    assert before < 0.75
+    assert after > 0.9

@@ -16,10 +16,13 @@ from evalharness.records import FloatArray
 ENDING = ".safetensors"
 CONFIG = "config.json"
 INDEX = "model.safetensors.index.json"
+COMPONENTS = "components"
+"""The folder beside the model in which MLflow's `transformers` flavour keeps the image processor."""
 PREPROCESSORS = (
-    "preprocessor_config.json", "processor_config.json", "../components/image_processor/preprocessor_config.json",
+    "preprocessor_config.json", "processor_config.json",
+    *(f"../{COMPONENTS}/{name}/preprocessor_config.json" for name in ("image_processor", "feature_extractor")),
 )  # fmt: skip
-"""Where the settings of the image processor are; the last as MLflow's `transformers` flavour lays them."""
+"""Where the settings of the image processor are."""
 PICKLES = (".bin", ".pth", ".pt", ".ckpt", ".tar")
 FLOATS = ("F64", "F32", "F16", "BF16")
 MAX_NAMED = 3
@@ -51,6 +54,11 @@ class CheckpointFiles:
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
         return digest.hexdigest()
+
+    @property
+    def digest(self) -> str:
+        """Of `sha256` and of the image processor: two trainings may share weights, and scale photos differently."""
+        return hashlib.sha256(f"{self.sha256} {json.dumps(self.preprocessor, sort_keys=True)}".encode()).hexdigest()
 
     def read_tensors(self) -> dict[str, DeferredArray]:
         """Every tensor by name, read when it is used.
@@ -91,10 +99,11 @@ def find_checkpoint(path: Path, key: str) -> CheckpointFiles | None:
 
 
 def _in_folder(folder: Path, key: str) -> CheckpointFiles | None:
-    if (folder / INDEX).is_file():
-        return _sharded(folder)
     found = sorted(folder.glob(f"*{ENDING}"))
     wanted = folder / f"model{ENDING}"
+    # As transformers: the index of an earlier save stays beside a whole file.
+    if wanted not in found and (folder / INDEX).is_file():
+        return _sharded(folder)
     if wanted in found or len(found) == 1:
         file = wanted if wanted in found else found[0]
         if file.name.startswith("adapter_model"):
@@ -110,6 +119,11 @@ def _in_folder(folder: Path, key: str) -> CheckpointFiles | None:
         )  # fmt: skip
     pickles = sorted(file for file in folder.iterdir() if file.name.endswith(PICKLES) and file.stem != "training_args")
     config = folder / CONFIG
+    if pickles and is_safetensors(pickles[0]):
+        raise WeightsError(
+            "weights are a safetensors file under another name", expected=f"the ending {ENDING}", got=pickles[0],
+            where=key, fix=f"Rename it to model{ENDING}",
+        )  # fmt: skip
     if pickles:
         is_timm = config.is_file() and "architecture" in _parsed(config.read_bytes(), config)
         raise _pickle_error(pickles[0], key, folder=None if is_timm or not config.is_file() else folder)
@@ -120,6 +134,13 @@ def _in_folder(folder: Path, key: str) -> CheckpointFiles | None:
             fix="Copy all files of the folder, or save it again with save_pretrained",
         )  # fmt: skip
     return None
+
+
+def is_safetensors(path: Path) -> bool:
+    """Whether a file begins as safetensors do, whatever it is called: the header's length, then JSON."""
+    with path.open("rb") as file:
+        start = file.read(9)
+    return start[8:] == b"{" and int.from_bytes(start[:8], "little") < path.stat().st_size
 
 
 def lines_that_convert(path: Path, folder: Path | None) -> str:
@@ -216,13 +237,16 @@ def _as_float32(file: Any, name: str) -> FloatArray:
 
 
 def _looks_like(path: Path, error: Exception) -> str:
-    start = path.open("rb").read(64)
+    with path.open("rb") as file:
+        start = file.read(64)
     if not start:
         return "an empty file"
     if start.startswith(b"version https://git-lfs"):
         return "a Git LFS pointer (fetch the file itself with `git lfs pull`)"
     if start.startswith((b"\x80", b"PK")):
         return "a pickle, as PyTorch writes"
+    if start.startswith(b"\x89HDF"):
+        return "an HDF5 file, as Keras writes (give its name the ending .h5, and choose model=notebook or a backbone)"
     return " ".join(str(error).split())
 
 

@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
-from checkpoint_files import CHECKPOINTS, composed, images_for, loaded, loaded_from, preset_of, reference
+from checkpoint_files import CHECKPOINTS, composed, images_for, loaded_from, preset_of, reference
 from safetensors.numpy import load_file, save_file
 
 from evalharness.errors import ConfigError, EvalHarnessError, WeightsError
@@ -31,6 +31,10 @@ def message_of(folder, *overrides, preset=None):
     with pytest.raises(EvalHarnessError) as caught:
         loaded_from(folder, *overrides, preset=preset)
     return re.sub(r"\s+", " ", str(caught.value))
+
+
+def resolve(path):
+    return resolve_weights(str(path), tracking_uri="", cache_dir=CHECKPOINTS)
 
 
 @pytest.mark.parametrize(
@@ -99,10 +103,56 @@ def test_a_damaged_file(copied, content, told):
     assert told in message_of(folder)
 
 
+def test_an_hdf5_file_under_the_name_of_a_checkpoint(copied):
+    folder = copied("vit")
+    (folder / "model.safetensors").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(40))
+    assert "an HDF5 file, as Keras writes (give its name the ending .h5" in message_of(folder)
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "best.pth"])
+def test_safetensors_under_the_name_of_a_pickle(copied, name):
+    folder = copied("vit")
+    (folder / "model.safetensors").rename(folder / name)
+    assert "safetensors file under another name" in message_of(folder)
+    assert "Rename it to model.safetensors" in message_of(folder)
+
+
+def test_safetensors_under_the_name_of_keras(copied):
+    folder = copied("vit")
+    file = (folder / "model.safetensors").rename(folder / "run1.h5")
+    told = message_of(file, preset="huggingface")
+    assert "weights are a safetensors file" in told
+    assert "Give its name the ending .safetensors" in told
+
+
+def test_another_name_and_a_path_to_a_file_of_the_folder_give_the_same_model(copied):
+    folder = copied("vit")
+    expected = resolve(folder)
+    (folder / "model.safetensors").rename(folder / "flowers best.safetensors")
+    paths = [folder, folder / "flowers best.safetensors", folder / "config.json"]
+    assert {resolve(path).sha256 for path in paths} == {expected.sha256}
+
+
+def test_the_index_of_an_earlier_save_beside_whole_weights(copied):
+    folder = copied("vit")
+    expected = resolve(folder)
+    (folder / "model.safetensors.index.json").write_text('{"weight_map": {"a": "model-00001-of-00002.safetensors"}}')
+    assert resolve(folder).sha256 == expected.sha256
+
+
 def test_a_missing_shard(copied):
     folder = copied("deit")
     (folder / "model-00002-of-00003.safetensors").unlink()
     assert "expected 3 files as in its index, got no model-00002-of-00003.safetensors" in message_of(folder)
+
+
+def test_a_truncated_shard(copied):
+    folder = copied("deit")
+    file = folder / "model-00002-of-00003.safetensors"
+    file.write_bytes(file.read_bytes()[:-100])
+    told = message_of(folder)
+    assert "it is damaged or incomplete" in told
+    assert file.name in told
 
 
 def test_a_shard_of_another_model(copied):
@@ -124,7 +174,8 @@ def test_a_damaged_index_or_config(copied, content):
 @pytest.mark.parametrize(("preset", "line"), [("huggingface", "save_pretrained"), ("timm", "timm.models.save_for_hf")])
 def test_a_pickle_is_refused_with_the_lines_that_convert(copied, preset, line):
     folder = copied("vit" if preset == "huggingface" else "timm-vit")
-    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    (folder / "pytorch_model.bin").write_bytes(b"\x80\x02nothing")
     told = message_of(folder)
     assert "weights are a pickle" in told
     assert line in told
@@ -140,7 +191,7 @@ def test_a_pickle_by_its_own_name(tmp_path):
 
 @pytest.mark.parametrize("name", ["vit", "timm-vit"])
 def test_the_wrong_preset_is_told_the_right_one(name):
-    source = resolve_weights(str(CHECKPOINTS / name), tracking_uri="", cache_dir=CHECKPOINTS)
+    source = resolve(CHECKPOINTS / name)
     right = preset_of(name)
     check_format(right, source)
     for backbone in {"huggingface", "timm", "vit_b16"} - {right}:
@@ -223,11 +274,3 @@ def test_a_head_or_a_size_of_the_config_is_refused():
         composed(CHECKPOINTS / "vit", "model.image_size=18")
     with pytest.raises(ConfigError, match=r"resize_size .* must be at least model\.image_size"):
         composed(CHECKPOINTS / "dinov2", "dataset.resize_size=12")
-
-
-def test_two_averaged_heads_and_folded_layer_scales_have_the_weights_of_the_graph_alone():
-    names = {layer.name for layer in loaded("dinov2").keras_model.layers[0].layers}
-    assert {"embedding", "class_token", "Transformer/encoder_norm", "ReadTokens"} <= names
-    assert loaded("deit-distilled").feature_size == 2 * loaded("deit-distilled").hidden_size
-    assert loaded("dinov2-registers").num_prefix_tokens == 5
-    assert loaded("ijepa").num_prefix_tokens == 0

@@ -44,3 +44,11 @@ def test_heads_of_every_plain_model_of_timm_and_others_are_refused_by_name():
         if is_read:
             assert HEADS_OF.get(name, HEADS.get(hidden_size)) == num_heads, name
     assert len(rows) > 100
+
+
+def test_two_averaged_heads_and_folded_layer_scales_have_the_weights_of_the_graph_alone():
+    names = {layer.name for layer in loaded("dinov2").keras_model.layers[0].layers}
+    assert {"embedding", "class_token", "Transformer/encoder_norm", "ReadTokens"} <= names
+    assert loaded("deit-distilled").feature_size == 2 * loaded("deit-distilled").hidden_size
+    assert loaded("dinov2-registers").num_prefix_tokens == 5
+    assert loaded("ijepa").num_prefix_tokens == 0

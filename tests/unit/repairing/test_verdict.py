@@ -35,7 +35,7 @@ def test_repaired():
 def test_better_and_why_it_is_not_repaired(after, reason):
     found = verdict(change(after, fall=(0.1, 0.05, 0.15)))
     assert found.outcome == "better, not repaired"
-    assert reason in found.sentence
+    assert found.sentence.startswith(f"Better, not repaired: {reason}")
     assert ("repair.export=DIR" in found.sentence) == (reason == "the backbone itself carries it")
 
 
