@@ -17,20 +17,24 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from evalharness.api import Result, compare, evaluate, load
     from evalharness.comparing.finished_comparison import Comparison
+    from evalharness.repairing.finished_repair import Repair
+    from evalharness.repairing.pipeline import repair
 
 # Read when TensorFlow is imported, which happens in more than one place: no notices on standard error.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 __version__ = "0.1.0"
-__all__ = ["Comparison", "Result", "__version__", "compare", "evaluate", "load"]
+__all__ = ["Comparison", "Repair", "Result", "__version__", "compare", "evaluate", "load", "repair"]
 
 # By name, since everything below imports this module and nothing below may import these.
 _HOMES = {
     "Comparison": "evalharness.comparing.finished_comparison",
+    "Repair": "evalharness.repairing.finished_repair",
     "Result": "evalharness.api",
     "compare": "evalharness.api",
     "evaluate": "evalharness.api",
     "load": "evalharness.api",
+    "repair": "evalharness.repairing.pipeline",
 }
 
 

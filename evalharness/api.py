@@ -8,8 +8,9 @@ from PIL import Image
 
 from evalharness.comparing.finished_comparison import Comparison
 from evalharness.comparing.pipeline import compare as compare_runs
+from evalharness.completed_config import compose_completed
 from evalharness.config import RunConfig
-from evalharness.config.compose import compose_config, overrides_from
+from evalharness.config.compose import overrides_from
 from evalharness.dataset import load_photo, place
 from evalharness.evaluating.pipeline import run_evaluation
 from evalharness.report import AttentionPair, as_image, draw_contact_sheet
@@ -38,7 +39,8 @@ class Result(StoredResult):
         path = Path(self.manifest["provenance"]["dataset"]["root"]) / row["path"]
         photo = load_photo(path, config=config.dataset)
         height, width, _ = photo.shape
-        extent = place((height, width), config.model.image_size, config.dataset.resize).extent
+        dataset = config.dataset
+        extent = place((height, width), config.model.image_size, dataset.resize, dataset.resize_size).extent
         pair = AttentionPair(
             row_id, photo, self.map(row_id, map_id), row["label"], row["pred_label"], float(row["confidence"]),
             map_id or self.map_ids[0], extent,
@@ -89,4 +91,4 @@ def evaluate(config: RunConfig | Mapping[str, Any] | Sequence[str]) -> Result:
     if isinstance(config, RunConfig):
         return Result(run_evaluation(config).result.folder)
     overrides = overrides_from(config) if isinstance(config, Mapping) else list(config)
-    return Result(run_evaluation(compose_config(overrides)).result.folder)
+    return Result(run_evaluation(compose_completed(overrides)).result.folder)

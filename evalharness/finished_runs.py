@@ -66,7 +66,8 @@ class FinishedRun:
 
     def extent(self, size: tuple[int, int]) -> Extent:
         """The part of this run's input that a photo of this (height, width) spans."""
-        return place(size, self.config.model.image_size, self.config.dataset.resize).extent
+        dataset = self.config.dataset
+        return place(size, self.config.model.image_size, dataset.resize, dataset.resize_size).extent
 
 
 def check_names(names: Sequence[str]) -> None:

@@ -12,6 +12,8 @@ from evalharness.errors import ResultsError
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 SAMPLES = "samples.parquet"
+JUDGE, JUDGED = "judge.npz", "judged.parquet"
+"""What judges new photos, and what it says of the evaluated ones."""
 MAX_NAMED_CLASSES = 10
 REWRITE = "Delete that file and repeat the evaluation: finished rows are kept"
 
@@ -33,7 +35,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """Reads the manifest of a finished evaluation.
 
     Raises:
-        ResultsError: The folder is missing, unfinished, damaged, of another schema, or holds a comparison.
+        ResultsError: The folder is missing, unfinished, damaged, of another schema, or not of an evaluation.
     """
     path = folder / MANIFEST
     if not path.is_file():
@@ -46,11 +48,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             fix="Repeat the evaluation with the same settings: it continues where it stopped",
         )
     manifest = read_json(path)
-    if manifest.get("task") == "comparison":
+    if manifest.get("task") in ("comparison", "repair"):
         raise ResultsError(
             "results cannot be read",
             expected="the folder of an evaluation",
-            got="a comparison",
+            got=f"a {manifest['task']}",
             where=folder,
             fix="Folders of evaluations are under runs/results",
         )

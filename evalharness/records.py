@@ -128,7 +128,7 @@ class BatchOutput:
     logits: FloatArray
     """(B, C) float32."""
     features: FloatArray
-    """(B, D): the class token after the final norm."""
+    """(B, K * D): what the head reads after the final norm, nearly always the class token."""
     patch_norms: FloatArray
     """(B, grid rows, grid columns): norm of each patch token at the last block's output, before the final norm."""
     densities: dict[str, FloatArray]
@@ -159,13 +159,14 @@ class BlockInside(NamedTuple):
 class Trace(NamedTuple):
     """The tensors of one forward pass, alive inside the compiled graph only.
 
-    Shapes: B images, C classes, T tokens (class token first, patches last), D hidden size, H heads, L blocks.
+    Shapes: B images, C classes, T tokens (patches last), D hidden size, H heads, L blocks, K sums of tokens that
+    the head reads.
     """
 
     logits: "tf.Tensor"
     """(B, C): pre-activation of the last layer; a single sigmoid z is given as (-z/2, z/2)."""
     features: "tf.Tensor"
-    """(B, D): the class token after the final norm."""
+    """(B, K * D): what the head reads after the final norm, nearly always the class token."""
     attentions: tuple["tf.Tensor", ...]
     """L tensors (B, H, T, T), post-softmax."""
     block_outputs: tuple["tf.Tensor", ...]
@@ -176,6 +177,8 @@ class Trace(NamedTuple):
     """Tokens before those of the patches, as the model has them."""
     insides: tuple[BlockInside, ...] = ()
     """L blocks, for the frozen backward pass."""
+    readout_row: FloatArray | None = None
+    """(T,): weights, 1 in sum, with which the head reads the tokens; None: the class token alone."""
 
 
 class FrozenGradients(NamedTuple):
@@ -199,10 +202,10 @@ class WeightsSource:
     uri: str
     """As the config names it."""
     path: Path
-    """The local file."""
+    """The local file, or folder of a checkpoint."""
     sha256: str
     file_format: str
-    """`h5`, `h5-model`, `weights.h5` or `keras`."""
+    """`h5`, `h5-model`, `weights.h5` or `keras`; `huggingface` or `timm` of a checkpoint."""
     source_run_id: str | None = None
     """The MLflow run that produced the file, when the uri names one."""
 
@@ -214,7 +217,8 @@ class VisionTransformer:
     trace: Callable[["tf.Tensor"], Trace]
     """Maps RGB of 0 to 255, float32 (B, height, width, 3), to a Trace; preprocesses inside; differentiable."""
     readout: Callable[["tf.Tensor", str], "tf.Tensor"]
-    """Logits (B, C) of the head on any block's output (B, T, D), pooled by `cls` or `mean` after the final norm."""
+    """Logits (B, C) of the head on any block's output (B, T, D), pooled after the final norm by `head` (what the head
+    reads), `cls` or `mean`."""
     freeze: Callable[[], Callable[[Trace, "tf.Tensor"], FrozenGradients]]
     """Gives the frozen backward pass, from a trace and the weights (B, C) of the score, or refuses the model."""
     predict_probs: Callable[..., "tf.Tensor"]
@@ -237,6 +241,12 @@ class VisionTransformer:
     """Backbone and head as plain values, for the recipe."""
     device: str
     keras_model: "tf.keras.Model | None" = field(default=None, repr=False, compare=False)
+    num_prefix_tokens: int = 1
+    """Tokens before those of the patches."""
+    pooling: str = "cls"
+    """What the head reads: `cls`, `mean`, `cls_mean` or `cls_dist`."""
+    feature_size: int = 0
+    """Width of what the head reads; 0: the hidden size."""
 
     @property
     def grid_size(self) -> tuple[int, int]:

@@ -4,11 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy.integrate import trapezoid
 from scipy.ndimage import gaussian_filter
-from scipy.stats import rankdata
 
+from evalharness.lazy import LazyModule
 from evalharness.records import FloatArray, IntArray, UInt8Array
+
+integrate = LazyModule("scipy.integrate")
+
+stats = LazyModule("scipy.stats")
 
 Window = tuple[slice, slice]
 """Rows and columns of an image that its photo spans; the rest is padding."""
@@ -97,7 +100,7 @@ def replace_patches(image: UInt8Array, other: UInt8Array, patches: IntArray, gri
 
 def area_under_curve(values: FloatArray) -> float:
     """Area under values at equal steps of the fraction of patches from 0 to 1, by the trapezoid rule."""
-    return float(trapezoid(values, dx=1 / (len(values) - 1)))
+    return float(integrate.trapezoid(values, dx=1 / (len(values) - 1)))
 
 
 def saco(saliences: FloatArray, drops: FloatArray) -> float:
@@ -126,7 +129,7 @@ def rank_correlation(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
     pair = np.stack([np.ravel(first), np.ravel(second)]).astype(np.float64)
     if not np.isfinite(pair).all():
         return float("nan")
-    ranks = rankdata(pair, axis=1)
+    ranks = stats.rankdata(pair, axis=1)
     centred = ranks - ranks.mean(axis=1, keepdims=True)
     norms = np.sqrt((centred**2).sum(axis=1))
     return float(centred[0] @ centred[1] / norms.prod()) if norms.all() else float("nan")

@@ -2,10 +2,11 @@
 
 All heads' attention of ViT-B/16 at 224 px is 22 MB an image, so nothing but the reduced maps leaves the graph.
 
-Every relation below needs one row of a product of matrices, R[cls] = e_cls M_L ... M_1, so it is computed as a row
-vector times one matrix after another: O(L T^2) an image instead of O(L T^3).
+Every relation below needs one row of a product of matrices, r M_L ... M_1, so it is computed as a row vector times one
+matrix after another: O(L T^2) an image instead of O(L T^3). r holds the weights with which the head reads the tokens: 1
+for the class token, nearly always; 1 / P for each patch where it reads their mean. R[r] below is r R.
 
-Shapes: B images, H heads, T tokens with the class token first and the P patches last, L blocks.
+Shapes: B images, H heads, T tokens with the P patches last, L blocks.
 """
 
 from __future__ import annotations
@@ -33,8 +34,9 @@ class Gradients(NamedTuple):
 
 
 def grad_attention(trace: Trace, gradients: Gradients, *, start_layer: int = 0) -> tf.Tensor:
-    """Relevance by gradient-weighted attention: R <- R + E_h[(ds/dA_l * A_l)+] R from R = I; the map is R[cls].
+    """Relevance by gradient-weighted attention: R <- R + E_h[(ds/dA_l * A_l)+] R from R = I; the map is R[r] - r.
 
+    What r itself weighs is no attention: it is taken away, which changes nothing where r is the class token.
     Chefer, Gur and Wolf, "Generic Attention-model Explainability for Interpreting Bi-Modal and Encoder-Decoder
     Transformers", ICCV 2021, eq. 5 and 6, for self-attention alone.
 
@@ -46,16 +48,16 @@ def grad_attention(trace: Trace, gradients: Gradients, *, start_layer: int = 0) 
     Returns:
         (B, P), non-negative.
     """
-    row = _class_token_row(trace)
+    start = row = _readout_row(trace)
     pairs = list(zip(trace.attentions, gradients.attentions, strict=True))[start_layer:]
     for attention, gradient in reversed(pairs):
         weighted = tf.nn.relu(tf.cast(gradient, tf.float32) * tf.cast(attention, tf.float32))
         row += tf.matmul(row, tf.reduce_mean(weighted, axis=1))
-    return row[:, 0, trace.num_prefix_tokens :]
+    return (row - start)[:, 0, trace.num_prefix_tokens :]
 
 
 def rollout(trace: Trace, *, start_layer: int = 0) -> tf.Tensor:
-    """Attention rollout: A^_l = (E_h A_l + I) / 2, R = A^_L ... A^_1; the map is R[cls].
+    """Attention rollout: A^_l = (E_h A_l + I) / 2, R = A^_L ... A^_1; the map is R[r].
 
     Abnar and Zuidema, "Quantifying Attention Flow in Transformers", ACL 2020. It never sees the classifier head.
 
@@ -66,14 +68,14 @@ def rollout(trace: Trace, *, start_layer: int = 0) -> tf.Tensor:
     Returns:
         (B, P), non-negative, at most 1 in sum.
     """
-    row = _class_token_row(trace)
+    row = _readout_row(trace)
     for attention in reversed(trace.attentions[start_layer:]):
         row = 0.5 * (tf.matmul(row, _mean_over_heads(attention)) + row)
     return row[:, 0, trace.num_prefix_tokens :]
 
 
 def last_attention(trace: Trace, *, layer: int = -1, head: int | None = None) -> tf.Tensor:
-    """One block's attention from the class token to the patches.
+    """One block's attention from the tokens that the head reads, r, to the patches.
 
     Args:
         trace: One forward pass.
@@ -85,7 +87,7 @@ def last_attention(trace: Trace, *, layer: int = -1, head: int | None = None) ->
     """
     attention = trace.attentions[layer]
     rows = _mean_over_heads(attention) if head is None else tf.cast(attention[:, head], tf.float32)
-    return rows[:, 0, trace.num_prefix_tokens :]
+    return tf.matmul(_readout_row(trace), rows)[:, 0, trace.num_prefix_tokens :]
 
 
 def legrad(trace: Trace, gradients: Gradients, *, readout: str = "mean", start_layer: int = 0) -> tf.Tensor:
@@ -98,7 +100,7 @@ def legrad(trace: Trace, gradients: Gradients, *, readout: str = "mean", start_l
     Args:
         trace: One forward pass.
         gradients: ds_l/dA_l of each block.
-        readout: How s_l pools tokens, `cls` or `mean`; already in the gradients.
+        readout: How s_l pools tokens, `head`, `cls` or `mean`; already in the gradients.
         start_layer: First block that counts, from 0.
 
     Returns:
@@ -151,7 +153,8 @@ def grad_cam(trace: Trace, gradients: Gradients) -> tf.Tensor:
     """Grad-CAM on F, the last block's first norm: a_c = mean over patches of ds/dF[., c]; ReLU(sum_c a_c F[., c]).
 
     Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization", ICCV 2017.
-    At the last block's output the gradient of patch tokens is zero: they do not reach the class token any more.
+    At the last block's output the gradient of patch tokens is zero where the head reads the class token: they do not
+    reach it any more.
 
     Args:
         trace: One forward pass.
@@ -210,9 +213,13 @@ def _relevance_of_tokens(trace: Trace, frozen: FrozenGradients) -> list[tf.Tenso
     ]
 
 
-def _class_token_row(trace: Trace) -> tf.Tensor:
+def _readout_row(trace: Trace) -> tf.Tensor:
+    """R of every image, (B, 1, T)."""
     shape = tf.shape(trace.attentions[0])
-    return tf.one_hot(tf.zeros([shape[0], 1], tf.int32), shape[-1])
+    if trace.readout_row is None:
+        return tf.one_hot(tf.zeros([shape[0], 1], tf.int32), shape[-1])
+    row = tf.constant(trace.readout_row, tf.float32)
+    return tf.broadcast_to(row, [shape[0], 1, shape[-1]])
 
 
 def _mean_over_heads(attention: tf.Tensor) -> tf.Tensor:

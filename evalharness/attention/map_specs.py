@@ -89,17 +89,21 @@ def ambiguous_targets(specs: Sequence[MapSpec], classes: Sequence[str]) -> list[
     ]
 
 
-def check_options(specs: Sequence[MapSpec], *, num_layers: int, num_heads: int, grid_size: tuple[int, int]) -> None:
-    """Checks the options of maps against the model's sizes.
+def check_options(
+    specs: Sequence[MapSpec], *, num_layers: int, num_heads: int, grid_size: tuple[int, int], pooling: str = "cls"
+) -> None:
+    """Checks the options of maps against the model's sizes and what its head reads.
 
     Raises:
         ConfigError: An option names a block, a head or a size that the model does not have.
     """
+    # A head that reads something else has never seen the class token alone.
+    readouts = ("head", "cls", "mean") if pooling == "cls" else ("head",)
     allowed: dict[str, tuple[Callable[[object], bool], str]] = {
         "start_layer": (lambda v: _is_between(v, 0, num_layers - 1), f"0 to {num_layers - 1}"),
         "layer": (lambda v: _is_between(v, -num_layers, num_layers - 1), f"{-num_layers} to {num_layers - 1}"),
         "head": (lambda v: v is None or _is_between(v, 0, num_heads - 1), f"null, or 0 to {num_heads - 1}"),
-        "readout": (lambda v: v in ("cls", "mean"), "cls or mean"),
+        "readout": (lambda v: v in readouts, " or ".join(readouts)),
         # A group as large as the grid would hide the whole image: there is no rest to take the colour from.
         "group_size": (lambda v: _is_between(v, 1, max(grid_size) - 1), f"1 to {max(grid_size) - 1} patches"),
     }

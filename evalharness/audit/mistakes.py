@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
 
 from evalharness.audit.geometry import BoolArray
 from evalharness.audit.intervals import DEFAULT_RESAMPLING, UNDEFINED, Resampling
+from evalharness.lazy import LazyModule
 from evalharness.records import FloatArray, Interval
 from evalharness.statistics import percentile_interval, resample_counts, resampling_units, select_groups
+
+scikit = LazyModule("sklearn.metrics")
 
 CHANCE = 0.5
 
@@ -67,7 +69,7 @@ def predict_mistakes(
     units = resampling_units(select_groups(groups, kept), len(scores))
     chunks = resample_counts(units, num_resamples=resampling.num_resamples, seed=resampling.seed)
     resampled = np.concatenate([_weighted_auroc(scores, wrong, counts) for counts in chunks])
-    auroc = percentile_interval(float(roc_auc_score(wrong, scores)), resampled, resampling.confidence)
+    auroc = percentile_interval(float(scikit.roc_auc_score(wrong, scores)), resampled, resampling.confidence)
     return MistakePrediction(score, auroc, len(scores), num_wrong)
 
 

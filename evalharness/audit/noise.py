@@ -9,9 +9,12 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage, stats
+from scipy import ndimage
 
+from evalharness.lazy import LazyModule
 from evalharness.records import FloatArray
+
+stats = LazyModule("scipy.stats")
 
 HOT_DENSITY = 3.0
 """A patch is hot above this many times the average patch."""

@@ -8,13 +8,15 @@ for outliers): it counts as one of them, so that of images like them a part of p
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from sklearn.metrics import pairwise_distances_chunked
-from sklearn.neighbors import NearestNeighbors
 
+from evalharness.lazy import LazyModule
 from evalharness.records import FloatArray, IntArray
 from evalharness.statistics import resampling_units
+
+scikit, neighbors = LazyModule("sklearn.metrics"), LazyModule("sklearn.neighbors")
 
 NUM_NEIGHBOURS = 5
 MIN_IMAGES = 20
@@ -25,7 +27,8 @@ MIN_IMAGES = 20
 class Neighbourhood:
     """The evaluated images, to which new ones are compared."""
 
-    index: NearestNeighbors
+    index: Any
+    """Of scikit-learn."""
     scores: FloatArray
     """Of each evaluated image among those of other groups, (N,)."""
 
@@ -49,8 +52,8 @@ class Neighbourhood:
             others = np.where(own[:, None] == units, np.inf, distances)
             return np.asarray(np.partition(others, NUM_NEIGHBOURS - 1, axis=1)[:, :NUM_NEIGHBOURS].mean(axis=1))
 
-        scores = np.concatenate(list(pairwise_distances_chunked(values, reduce_func=score)))
-        return cls(NearestNeighbors(n_neighbors=NUM_NEIGHBOURS).fit(values), scores)
+        scores = np.concatenate(list(scikit.pairwise_distances_chunked(values, reduce_func=score)))
+        return cls(neighbors.NearestNeighbors(n_neighbors=NUM_NEIGHBOURS).fit(values), scores)
 
     def score(self, features: FloatArray) -> FloatArray:
         """The mean distance of new images (n, D) to their nearest evaluated ones, (n,)."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from evalharness.cli.check_regions import look_at_regions
 from evalharness.cli.first_look import missing_files
 from evalharness.cli.flags import refuse_flags
-from evalharness.config.compose import compose_config
+from evalharness.completed_config import compose_completed
 from evalharness.console import console, interval_text, new_table, note, warn
 from evalharness.errors import ConfigError, EvalHarnessError
 
@@ -29,7 +29,7 @@ def check(arguments: Sequence[str]) -> int:
     Prints the model's structure and how it scores model.probe images under other settings than the configured ones.
     """
     overrides, presets = _split(arguments)
-    config = compose_config(overrides, presets)
+    config = compose_completed(overrides, presets)
     # At once: what follows imports TensorFlow.
     missing = list(missing_files(config))
     _print_problems(missing)
@@ -145,7 +145,10 @@ def _checked_model(
         specs = map_specs(config.attention, classes)
         for sentence in ambiguous_targets(specs, classes):
             note(sentence)
-        check_options(specs, num_layers=model.num_layers, num_heads=model.num_heads, grid_size=model.grid_size)
+        check_options(
+            specs, num_layers=model.num_layers, num_heads=model.num_heads, grid_size=model.grid_size,
+            pooling=model.pooling,
+        )  # fmt: skip
     except EvalHarnessError as error:
         problems.append(error)
         return None

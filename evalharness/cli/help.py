@@ -69,7 +69,8 @@ PAGES = {
     ),
     "demo": HelpPage(
         "evalharness demo [num_photos=N] [key=value ...]",
-        "Draws the bundled example's photos, evaluates three runs on them, audits them, and says which one cheats.",
+        "Draws the bundled example's photos, evaluates three runs on them, audits them, says which one cheats, and "
+        "repairs it.",
         {"num_photos=N": "photos to draw (600)", "key=value": "as for `run`"},
         {},
         ("evalharness demo", "evalharness demo num_photos=150 runs_dir=/tmp/demo"),
@@ -105,6 +106,21 @@ PAGES = {
         ),
         ("model", "dataset", "attention", "tracking", "runs_dir"),
         "Exit codes: 0 done, 1 failed, or an image cannot be read, 2 wrong usage or config.",
+    ),
+    "repair": HelpPage(
+        "evalharness repair RUN repair.csv=TRAINING.csv [key=value ...]",
+        "Mends a run that relies on the wrong thing: fits its head anew, the backbone as it is, on training photos "
+        "with and without pasted cut-outs of what its audit, or its discovered concepts, found harmful; and proves it "
+        "on the evaluated photos: repaired, better, or not better. Writes the repaired weights, and logs them to "
+        "MLflow.",
+        {"RUN": RESULT, "key=value": KEYS},
+        {},
+        (
+            "evalharness repair sweep1/2 repair.csv=training_files.csv",
+            "evalharness repair sweep1/2 repair.csv=train.csv repair.cutouts=cutouts",
+        ),
+        ("repair", "tracking", "runs_dir", "output_dir", "batch_size", "num_workers"),
+        "Exit codes: 0 done (whatever the verdict), 1 failed, or nothing to repair, 2 wrong usage or config.",
     ),
     "log": HelpPage(
         "evalharness log RESULT [key=value ...]",

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from evalharness.cli.first_look import look_first
+from evalharness.completed_config import compose_completed
 from evalharness.config import RunConfig
-from evalharness.config.compose import compose_config, compose_section, parse_config
-from evalharness.config.plain_values import value_of
 from evalharness.console import console
 from evalharness.errors import ConfigError
 from evalharness.folders import is_there
@@ -19,14 +18,15 @@ from evalharness.folders import is_there
 if TYPE_CHECKING:
     from evalharness.inspecting.bench import Bench
     from evalharness.inspecting.inspection import Inspection, Unreadable
-    from evalharness.results import StoredResult
 
 USAGE = (
     "Usage: evalharness inspect IMAGE... [--run RUN] [--json] [--to DIR] [object=x,y,width,height] [top_k=3] "
     "[overrides]"
 )
+FEW = 4
+"""Images up to which the model is not compiled."""
 NO_CSV = "no-dataset.csv"
-STORE_KEYS = ("tracking.", "runs_dir=")
+COLOURS = {"believe": "green", "check": "yellow", "unknown": "red"}
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def inspect(arguments: Sequence[str]) -> int:
     from evalharness.inspecting.named_images import list_images
 
     paths = list_images(request.images)
-    config, bench = _open(request)
+    config, bench = _open(request, is_compiled=len(paths) > FEW)
     from evalharness.inspecting.inspection import Unreadable
     from evalharness.inspecting.pipeline import inspect_images
 
@@ -65,21 +65,23 @@ def inspect(arguments: Sequence[str]) -> int:
     return 1 if any(isinstance(entry, Unreadable) for entry in found) else 0
 
 
-def _open(request: Request) -> "tuple[RunConfig, Bench]":
+def _open(request: Request, *, is_compiled: bool) -> "tuple[RunConfig, Bench]":
     """The config and the bench; files that are not there are told before TensorFlow is imported."""
     if request.run is None:
         has_csv = any(override.startswith("dataset.csv=") for override in request.overrides)
-        config = compose_config([*request.overrides, *([] if has_csv else [f"dataset.csv={NO_CSV}"])])
+        config = compose_completed([*request.overrides, *([] if has_csv else [f"dataset.csv={NO_CSV}"])])
         look_first(config, ("model.weights", "dataset.csv") if has_csv else ("model.weights",))
         from evalharness.inspecting.bench import open_bench
 
-        return config, open_bench(config, has_csv=has_csv, top_k=request.top_k)
-    stored, config = _stored_config(request.run, request.overrides)
+        return config, open_bench(config, has_csv=has_csv, top_k=request.top_k, is_compiled=is_compiled)
+    from evalharness.inspecting.stored_config import stored_config
+
+    stored, config = stored_config(request.run, request.overrides)
     look_first(config, ("model.weights",))
     from evalharness.inspecting.bench import check_same_input, open_bench
 
     check_same_input(stored, config)
-    return config, open_bench(config, stored=stored, top_k=request.top_k)
+    return config, open_bench(config, stored=stored, top_k=request.top_k, is_compiled=is_compiled)
 
 
 def parse_arguments(arguments: Sequence[str]) -> Request:
@@ -119,31 +121,6 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
     )
 
 
-def _stored_config(run: str, overrides: Sequence[str]) -> "tuple[StoredResult, RunConfig]":
-    """A stored evaluation and its config, with the overrides on top."""
-    from evalharness.finished_runs import find_result
-
-    own = [override for override in overrides if override.startswith(STORE_KEYS)]
-    section = compose_section(own, "tracking", "runs_dir")
-    runs_dir = section["runs_dir"]
-    result = find_result(run, section["tracking"], runs_dir)
-    values: dict[str, Any] = json.loads(json.dumps(result.manifest["config"]))
-    values["runs_dir"] = str(runs_dir)
-    for override in overrides:
-        _put(values, override)
-    return result, parse_config(values)
-
-
-def _put(values: dict[str, Any], override: str) -> None:
-    key, _, text = override.lstrip("+").partition("=")
-    *sections, name = key.split(".")
-    for section in sections:
-        values = values.setdefault(section, {})
-        if not isinstance(values, dict):
-            raise ConfigError("no such key", got=key, fix="`evalharness inspect --help` lists the keys")
-    values[name] = value_of(key, text)
-
-
 def _parse_box(text: str) -> tuple[float, float, float, float]:
     try:
         x, y, width, height = (float(part) for part in text.split(","))
@@ -166,8 +143,8 @@ def _print(entry: "Inspection | Unreadable") -> None:
     if isinstance(entry, Unreadable):
         console.print(Text.assemble((f"{entry.path}: ", "bold"), (f"cannot be read: {entry.reason}", "red")))
         return
-    verdict, *others = entry.lines
-    console.print(Text.assemble((f"{entry.path}: ", "bold"), (verdict, "bold green")), soft_wrap=True)
+    first, *others = entry.lines
+    console.print(Text.assemble((f"{entry.path}: ", "bold"), (first, f"bold {COLOURS[entry.belief]}")), soft_wrap=True)
     for line in others:
         console.print(f"  {line}", markup=False, soft_wrap=True)
     for warning in entry.warnings:

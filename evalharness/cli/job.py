@@ -92,9 +92,9 @@ def evaluate(composed: "DictConfig", *, number: int, overrides: tuple[str, ...] 
         number: Of the member in its sweep.
         overrides: That make this member.
     """
-    from evalharness.config.compose import validate_config
+    from evalharness.completed_config import validate_completed
 
-    config = validate_config(composed)
+    config = validate_completed(composed)
     if config.tracking.sweep and config.output_dir:
         config = config.model_copy(update={"output_dir": config.output_dir / str(number)})
     look_first(config)

@@ -17,12 +17,15 @@ usage: evalharness COMMAND [...]
 commands:
   run [key=value ...]      evaluate one model on one CSV of images; with -m, a
                            sweep over comma-separated values
-  demo                     evaluate the bundled example, audit it, and show what
-                           went wrong (about two minutes)
+  demo                     evaluate the bundled example, audit it, show what went
+                           wrong, and repair it (two to three minutes)
   compare RUN RUN...       compare finished runs (results folders, or MLflow run
                            ids) on the same images
   inspect IMAGE...         verdict, confidence and attention map of single
                            images or folders (--run RUN, --json)
+  repair RUN repair.csv=CSV
+                           mend the head of a run that relies on the wrong
+                           thing, and prove it on the evaluated photos
   check [key=value ...]    validate config, CSV, images and weights without
                            evaluating; print the model's structure
   log RESULT               upload a results folder to MLflow (again)
@@ -68,6 +71,12 @@ def _inspect(arguments: Sequence[str]) -> int:
     return inspect(arguments)
 
 
+def _repair(arguments: Sequence[str]) -> int:
+    from evalharness.cli.repair import repair
+
+    return repair(arguments)
+
+
 def _export(arguments: Sequence[str]) -> int:
     from evalharness.cli.export import export
 
@@ -97,6 +106,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "demo": _demo,
     "compare": _compare,
     "inspect": _inspect,
+    "repair": _repair,
     "check": _check,
     "log": _log,
     "export": _export,

@@ -8,6 +8,7 @@ import pandas as pd
 
 from evalharness import comparison
 from evalharness.audit import Resampling
+from evalharness.comparing.belief import compare_belief
 from evalharness.comparing.compared_runs import RunToCompare
 from evalharness.comparing.concepts import compare_concepts
 from evalharness.config import CompareConfig
@@ -26,6 +27,7 @@ class ComparisonFindings:
     audits: tuple[comparison.CategoryChange, ...]
     pull: pd.DataFrame
     concepts: pd.DataFrame
+    believe: pd.DataFrame
     verdicts: tuple[str, ...]
     """A sentence per run but the reference."""
     remarks: tuple[str, ...]
@@ -65,6 +67,7 @@ def examine(runs: Sequence[RunToCompare], config: CompareConfig) -> ComparisonFi
     similarities = _compare_maps(runs, alignment, predictions, groups, resampling)
     changes, pull, unlike_audits = _compare_audits(runs, alignment, groups, resampling)
     concepts, of_concepts = compare_concepts(runs)
+    believe, of_belief = compare_belief(runs, alignment, list(predictions.values()), groups, resampling)
     return ComparisonFindings(
         runs=tuple(runs),
         alignment=alignment,
@@ -74,11 +77,13 @@ def examine(runs: Sequence[RunToCompare], config: CompareConfig) -> ComparisonFi
         audits=changes,
         pull=pull,
         concepts=concepts,
+        believe=believe,
         verdicts=tuple(comparison.describe_pair(pair, len(pairs)) for pair in pairs),
         remarks=(
             *comparison.describe_averages(predictions, reference.compared.classes),
             *_remarks(alignment, changes, similarities, unlike_audits, reference.name),
             *of_concepts,
+            *of_belief,
         ),
         resampling=resampling,
         config=config,

@@ -44,6 +44,8 @@ class Comparison:
     """The settings that differ, a column per run."""
     concepts: pd.DataFrame = field(default_factory=pd.DataFrame)
     """A row per run and discovered concept of the reference, with the concept of the run that is most like it."""
+    believe: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """A row per run and measure of what can be believed."""
     run_id: str | None = None
     """Of MLflow."""
 

@@ -14,6 +14,7 @@ from evalharness.metrics.probabilities import calibration_bins
 from evalharness.records import UInt8Array
 from evalharness.report.comparison_figures import draw_calibrations, draw_class_changes, draw_differences
 from evalharness.report.lineup import LineupCell, LineupRow, draw_lineup
+from evalharness.report.overlay import overlay
 from evalharness.slugs import slug
 
 MAX_LINEUP_ROWS = 6
@@ -71,7 +72,7 @@ def flip_picture(runs: Sequence[RunToCompare], row_id: str, map_id: str | None) 
         density_max = runs[0].config.report.density_max
         size = (photo.shape[0], photo.shape[1])
         parts += [
-            report.overlay(photo, run.result.map(row_id, map_id), density_max=density_max, extent=run.extent(size))
+            overlay(photo, run.result.map(row_id, map_id), density_max=density_max, extent=run.extent(size))
             for run in runs
         ]
     picture = parts[0]

@@ -50,6 +50,7 @@ def build_tables(findings: ComparisonFindings) -> dict[str, pd.DataFrame]:
         ),
         "pull": findings.pull,
         "concepts": findings.concepts,
+        "believe": findings.believe,
         "settings": pd.DataFrame(
             [[entry.field, *map(str, entry.values)] for entry in findings.alignment.differences],
             columns=["setting", *(run.name for run in findings.runs)],

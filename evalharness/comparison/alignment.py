@@ -13,6 +13,9 @@ OPTIONS = ("method", "target", "options", "version")
 GEOMETRY = ("input.resize", "input.exif")
 """With other values the patches of one run show other parts of the photo than those of the other."""
 
+SAME_CUT = 0.01
+"""In parts of the photo: 224 of 256 px and 384 of 438 px cut alike."""
+
 
 @dataclass(frozen=True)
 class ComparedRun:
@@ -165,11 +168,22 @@ def _unlike_geometry(runs: Sequence[ComparedRun]) -> str | None:
         values = [str(run.settings.get(name)) for run in runs]
         if len(set(values)) > 1:
             return f"{name} differs ({', '.join(values)}), so the same patch is another part of the photo"
+    cuts = [_kept(run) for run in runs]
+    if not np.allclose(cuts, cuts[0], atol=SAME_CUT):
+        listed = ", ".join(str(run.settings.get("input.resize_size")) for run in runs)
+        return f"input.resize_size differs ({listed}), so the same patch is another part of the photo"
     # Squashed photos fill any input; cropped and padded ones depend on its proportions.
     is_squashed = runs[0].settings.get("input.resize") == "squash"
     if not is_squashed and len({run.image_size[0] / run.image_size[1] for run in runs}) > 1:
         return "the inputs have other proportions, so the same patch is another part of the photo"
     return None
+
+
+def _kept(run: ComparedRun) -> FloatArray:
+    """The part of the scaled photo's target size that the input keeps, (rows, columns)."""
+    size = np.array(run.image_size, np.float64)
+    scaled = run.settings.get("input.resize_size")
+    return size / np.array(size if scaled is None else scaled, np.float64)
 
 
 def _positions(run: ComparedRun, row_ids: Sequence[str]) -> IntArray:

@@ -15,7 +15,15 @@ CLASS_AGNOSTIC = ("rollout", "last_attention")
 """Methods that never see the head: their maps follow from the backbone and the input alone."""
 BASELINES = ("random", "center")
 """Methods that see nothing of the model."""
-INPUT = ("input.image_size", "input.preprocessing", "input.resize", "input.filter", "input.exif", "model.precision")
+INPUT = (
+    "input.image_size",
+    "input.preprocessing",
+    "input.resize",
+    "input.resize_size",
+    "input.filter",
+    "input.exif",
+    "model.precision",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from evalharness.concepts.judging import Concept, judge_concepts, num_photos_to_
 from evalharness.concepts.overlap import match_by_centroids, match_by_photos
 from evalharness.concepts.pulling import choose_pairs, gather_evidence
 from evalharness.concepts.splitting import CLAIM, FIT, split_groups
+from evalharness.concepts.verdict_harm import VerdictHarm, measure_verdict_harm
 
 __all__ = [
     "CLAIM",
@@ -16,6 +17,7 @@ __all__ = [
     "Clusters",
     "Concept",
     "ConceptRegion",
+    "VerdictHarm",
     "choose_pairs",
     "find_regions",
     "fit_clusters",
@@ -26,6 +28,7 @@ __all__ = [
     "largest_num_clusters",
     "match_by_centroids",
     "match_by_photos",
+    "measure_verdict_harm",
     "num_photos_to_test",
     "part_of_photo",
     "pool_tokens",

@@ -2,12 +2,14 @@
 
 from evalharness.config.attention import AttentionConfig, MapConfig
 from evalharness.config.dataset import DatasetConfig
-from evalharness.config.model import BACKBONES, CUSTOM_SIZES, HeadLayer, ModelConfig
+from evalharness.config.model import BACKBONES, CHECKPOINTS, CUSTOM_SIZES, HeadLayer, ModelConfig, Pooling
 from evalharness.config.output import BootstrapConfig, CompareConfig, ReportConfig, TrackingConfig
 from evalharness.config.preprocessing import PREPROCESSINGS, Normalization, preprocessing_text
+from evalharness.config.repair import RepairConfig
 from evalharness.config.run import RunConfig
 from evalharness.config.stages import (
     AuditConfig,
+    BelieveConfig,
     ConceptsConfig,
     FaithfulnessConfig,
     GateConfig,
@@ -17,10 +19,12 @@ from evalharness.config.stages import (
 
 __all__ = [
     "BACKBONES",
+    "CHECKPOINTS",
     "CUSTOM_SIZES",
     "PREPROCESSINGS",
     "AttentionConfig",
     "AuditConfig",
+    "BelieveConfig",
     "BootstrapConfig",
     "CompareConfig",
     "ConceptsConfig",
@@ -31,6 +35,8 @@ __all__ = [
     "MapConfig",
     "ModelConfig",
     "Normalization",
+    "Pooling",
+    "RepairConfig",
     "ReportConfig",
     "RunConfig",
     "StressConfig",

@@ -1,7 +1,7 @@
 """From `conf/` and overrides to a validated `RunConfig`. The only module that sees Hydra's DictConfig."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,17 +35,25 @@ UNREADABLE = (
 """What the messages of Hydra's grammar say where a character should have been quoted."""
 
 
-def compose_config(overrides: Sequence[str], presets: Path | None = None) -> RunConfig:
+Values = dict[Any, Any]
+Complete = Callable[[Values], Values]
+"""Fills in what files beside the config tell, before the config is validated."""
+
+
+def compose_config(
+    overrides: Sequence[str], presets: Path | None = None, complete: Complete | None = None
+) -> RunConfig:
     """Composes the presets with Hydra overrides, as the command line does, and validates the result.
 
     Args:
         overrides: As typed.
         presets: A folder of further presets, laid out like `conf/`.
+        complete: Applied to the composed values.
 
     Raises:
         ConfigError: An override that Hydra refuses, a value that does not fit the schema, or no such folder.
     """
-    return validate_config(_compose(overrides, presets))
+    return validate_config(_compose(overrides, presets), complete)
 
 
 def compose_section(overrides: Sequence[str], *keys: str) -> dict[str, Any]:
@@ -151,8 +159,12 @@ def composition_error(error: Exception) -> ConfigError:
     return ConfigError(f"config cannot be composed: {text}", fix=fix)
 
 
-def validate_config(composed: DictConfig) -> RunConfig:
+def validate_config(composed: DictConfig, complete: Complete | None = None) -> RunConfig:
     """Checks a composed config against the schema and freezes it.
+
+    Args:
+        composed: By Hydra.
+        complete: Applied to the composed values.
 
     Raises:
         ConfigError: Lists every missing and every wrong key at once.
@@ -168,7 +180,7 @@ def validate_config(composed: DictConfig) -> RunConfig:
     if not isinstance(values, dict):
         raise ConfigError("config is not a mapping", got=type(values).__name__)
     values.pop("hydra", None)
-    return parse_config(values)
+    return parse_config(complete(values) if complete else values)
 
 
 def parse_config(values: Mapping[Any, Any]) -> RunConfig:

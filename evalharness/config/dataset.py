@@ -1,10 +1,11 @@
 """The `dataset` section: the CSV, its columns and labels, and how images become pixels."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from evalharness.config.base import ClassName, FilePath, Frozen, Text
+from evalharness.config.model import ImageSize
 
 
 class DatasetConfig(Frozen):
@@ -27,6 +28,11 @@ class DatasetConfig(Frozen):
     classes: tuple[ClassName, ...] | None = None
     exclude: tuple[Text, ...] | None = Field(None, description="Rows whose path contains one of these are dropped.")
     resize: Literal["squash", "crop", "pad"] = "squash"
+    resize_size: ImageSize | None = Field(
+        None,
+        description="Pixels that `squash` scales to and `crop` covers before the centre is cut out; default: the "
+        "model's image size.",
+    )
     filter: Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"] = "bilinear"
     exif: Literal["ignore", "apply"] = "ignore"
     verify: Literal["full", "header"] = "full"
@@ -39,6 +45,17 @@ class DatasetConfig(Frozen):
         "auto", description="What regions of photos that are stored turned (EXIF) were drawn on; auto: as sizes tell."
     )
     max_pixels: int = Field(64_000_000, gt=0, description="Larger images are refused from their header.")
+
+    @field_validator("resize", "filter", mode="before")
+    @classmethod
+    def _null_is_the_default(cls, value: object, info: ValidationInfo) -> object:
+        return cls.model_fields[str(info.field_name)].default if value is None else value
+
+    @model_validator(mode="after")
+    def _padding_needs_no_size(self) -> Self:
+        if self.resize == "pad" and self.resize_size is not None:
+            raise ValueError("resize_size belongs to dataset.resize=squash and crop")
+        return self
 
     @field_validator("classes")
     @classmethod

@@ -7,8 +7,14 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from evalharness.config.base import ClassName, Frozen, Options, Text
 from evalharness.config.preprocessing import Preprocessing
 
-BACKBONES = ("vit_b16", "vit_b32", "vit_l16", "vit_l32", "custom", "from_file")
+BACKBONES = ("vit_b16", "vit_b32", "vit_l16", "vit_l32", "custom", "from_file", "huggingface", "timm")
+CHECKPOINTS = ("huggingface", "timm")
+"""Backbones whose files tell everything else."""
 CUSTOM_SIZES = ("patch_size", "num_layers", "hidden_size", "num_heads", "mlp_dim")
+
+
+Pooling = Literal["cls", "mean", "cls_mean", "cls_dist"]
+"""What the head reads: the class token, the mean of the patches, both side by side, or class and distillation token."""
 
 
 class HeadLayer(Frozen):
@@ -54,7 +60,7 @@ class ModelConfig(Frozen):
     """`model`: the backbone, the head, the weights, and what the outputs mean."""
 
     weights: Text = Field(description="Path of the weights file, or an MLflow uri (`runs:/...`, `models:/...`).")
-    backbone: Literal["vit_b16", "vit_b32", "vit_l16", "vit_l32", "custom", "from_file"]
+    backbone: Literal["vit_b16", "vit_b32", "vit_l16", "vit_l32", "custom", "from_file", "huggingface", "timm"]
     image_size: ImageSize = Field(description="Pixels: one number, or [height, width].")
     preprocessing: Preprocessing = Field(
         description="`raw`: 0 to 255; `vit`: x / 127.5 - 1; `rescale`: x / 255; `imagenet`, or `{mean: [r,g,b], "
@@ -67,6 +73,12 @@ class ModelConfig(Frozen):
     hidden_size: int | None = Field(None, gt=0)
     num_heads: int | None = Field(None, gt=0)
     mlp_dim: int | None = Field(None, gt=0)
+    epsilon: float | None = Field(None, gt=0, description="Of the layer norms of a checkpoint.")
+    pooling: Pooling | None = Field(
+        None,
+        description="What the head of a checkpoint reads: `cls`, `mean` (of the patches), `cls_mean` or `cls_dist`.",
+    )
+    architecture: Text | None = Field(None, description="timm's name of the model, where no config.json has it.")
     builder: str | None = Field(None, description="`package.module.function` that returns the Keras model.")
     builder_args: Options = Field(default_factory=dict)
     output: Literal["auto", "logits"] = "auto"
@@ -100,9 +112,25 @@ class ModelConfig(Frozen):
                 raise ValueError(f"hidden_size {self.hidden_size} must be a multiple of num_heads {self.num_heads}")
             if any(side % self.patch_size for side in self.image_size):  # type: ignore[operator]
                 raise ValueError(f"image_size {self.image_size} must be a multiple of patch_size {self.patch_size}")
+        elif self.backbone in CHECKPOINTS:
+            self._check_checkpoint(missing)
         elif len(missing) < len(CUSTOM_SIZES):
             given = [f"model.{name}" for name in CUSTOM_SIZES if name not in missing]
             raise ValueError(f"{', '.join(given)} belong to `model=custom` only")
+        others = [name for name in ("epsilon", "pooling", "architecture") if getattr(self, name) is not None]
+        if others and self.backbone not in CHECKPOINTS:
+            raise ValueError(
+                f"{', '.join('model.' + name for name in others)} belong to model=huggingface and model=timm"
+            )
         if self.backbone == "from_file" and not self.allow_code:
             raise ValueError("backbone `from_file` deserialises a model, which can run code: set model.allow_code=true")
         return self
+
+    def _check_checkpoint(self, missing: list[str]) -> None:
+        if self.head:
+            raise ValueError(f"model.head is that of the files where backbone is `{self.backbone}`: leave it out")
+        missing = [*missing, *(name for name in ("epsilon", "pooling") if getattr(self, name) is None)]
+        if missing:
+            raise ValueError(f"the files do not tell {', '.join(missing)}")
+        if any(side % self.patch_size for side in self.image_size):  # type: ignore[operator]
+            raise ValueError(f"image_size {self.image_size} must be a multiple of patch_size {self.patch_size}")

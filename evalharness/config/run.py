@@ -1,16 +1,19 @@
 """The whole configuration of one evaluation."""
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from evalharness.config.attention import AttentionConfig
 from evalharness.config.base import FilePath, Frozen
 from evalharness.config.dataset import DatasetConfig
 from evalharness.config.model import ModelConfig
 from evalharness.config.output import BootstrapConfig, CompareConfig, ReportConfig, TrackingConfig
+from evalharness.config.repair import RepairConfig
 from evalharness.config.stages import (
     AuditConfig,
+    BelieveConfig,
     ConceptsConfig,
     FaithfulnessConfig,
     GateConfig,
@@ -30,9 +33,11 @@ class RunConfig(Frozen):
     stress: StressConfig = StressConfig()
     what_is_it: WhatIsItConfig = WhatIsItConfig()
     concepts: ConceptsConfig = ConceptsConfig()
+    believe: BelieveConfig = BelieveConfig()
     gate: GateConfig = GateConfig()
     report: ReportConfig = ReportConfig()
     compare: CompareConfig = CompareConfig()
+    repair: RepairConfig = RepairConfig()
     bootstrap: BootstrapConfig = BootstrapConfig()
     tracking: TrackingConfig = TrackingConfig()
     runs_dir: FilePath = Path("runs")
@@ -44,3 +49,10 @@ class RunConfig(Frozen):
     resume: bool = Field(
         default=True, description="Reuse complete results of the same recipe, continue incomplete ones."
     )
+
+    @model_validator(mode="after")
+    def _centre_lies_within(self) -> Self:
+        scaled, cut = self.dataset.resize_size, self.model.image_size
+        if scaled is not None and any(a < b for a, b in zip(scaled, cut, strict=True)):
+            raise ValueError(f"dataset.resize_size {scaled} must be at least model.image_size {cut}")
+        return self

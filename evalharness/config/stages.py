@@ -125,6 +125,15 @@ class ConceptsConfig(Frozen):
     )
 
 
+class BelieveConfig(Frozen):
+    """`believe`: which verdicts may be believed, with a guarantee."""
+
+    max_error: float = Field(0.02, gt=0, lt=1, description="Part of the believed verdicts that may be wrong.")
+    confidence: float = Field(
+        0.9, ge=0.5, lt=1, description="With which that holds, for photos like the evaluated ones."
+    )
+
+
 class GateConfig(Frozen):
     """`gate`: what must hold, or the command ends with exit code 3."""
 
@@ -136,4 +145,7 @@ class GateConfig(Frozen):
     )
     max_concept_pull: float | None = Field(
         None, ge=0, le=1, description="Of any concept but objects, where significant; needs `concepts.num_images`."
+    )
+    min_coverage: float | None = Field(
+        None, ge=0, le=1, description="Part of the verdicts that may be believed, under `believe`."
     )

@@ -47,7 +47,7 @@ def load_image(path: Path, *, image_size: tuple[int, int], config: DatasetConfig
         ImageError: The file cannot be used, and why.
     """
     photo = _open_photo(path, config)
-    placement = place((photo.height, photo.width), image_size, config.resize)
+    placement = place((photo.height, photo.width), image_size, config.resize, config.resize_size)
     height, width = placement.scaled_size
     if height * width > max(config.max_pixels, image_size[0] * image_size[1]):
         reason = f"its sides ({photo.width} x {photo.height}) are too unequal for dataset.resize=crop"

@@ -64,7 +64,7 @@ def place_upright(info: ImageInfo, image_size: tuple[int, int], config: DatasetC
     """
     is_turned = config.exif == "apply" and info.is_turned
     photo_size = (info.width, info.height) if is_turned else (info.height, info.width)
-    return place(photo_size, image_size, config.resize)
+    return place(photo_size, image_size, config.resize, config.resize_size)
 
 
 def applied_orientation(info: ImageInfo, config: DatasetConfig) -> int:

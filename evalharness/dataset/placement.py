@@ -50,29 +50,38 @@ class Placement:
         return np.array((self.left, self.top), np.float64)
 
 
-def place(photo_size: Size, image_size: Size, resize: Literal["squash", "crop", "pad"]) -> Placement:
+def place(
+    photo_size: Size, image_size: Size, resize: Literal["squash", "crop", "pad"], resize_size: Size | None = None
+) -> Placement:
     """Computes the placement of a photo under a resize policy.
 
     `squash` scales each axis on its own. `crop` scales until the photo covers the canvas (the longer side rounded
     down) and keeps the centre. `pad` scales until it fits (rounded to the nearest pixel, at least one) and centres it.
+    With `resize_size` the first two scale to it, or until it is covered, and the canvas is cut out of the centre.
 
     Args:
         photo_size: (height, width) of the upright photo.
         image_size: (height, width) of the model's input.
         resize: The policy.
+        resize_size: (height, width), at least those of the model's input; None: the same.
     """
-    photo_height, photo_width = photo_size
-    height, width = image_size
-    is_wider = photo_width * height > width * photo_height
     if resize == "squash":
-        return Placement(photo_size, image_size, image_size)
-    if resize == "crop" and is_wider:
-        scaled = (height, photo_width * height // photo_height)
-    elif resize == "crop":
-        scaled = (photo_height * width // photo_width, width)
-    elif is_wider:
-        scaled = (max(1, round(photo_height * width / photo_width)), width)
+        scaled = resize_size or image_size
     else:
-        scaled = (height, max(1, round(photo_width * height / photo_height)))
-    top, left = round((height - scaled[0]) / 2), round((width - scaled[1]) / 2)
+        scaled = _scaled_evenly(photo_size, resize_size or image_size, is_covering=resize == "crop")
+    top, left = (round((side - length) / 2) for side, length in zip(image_size, scaled, strict=True))
     return Placement(photo_size, image_size, scaled, top, left)
+
+
+def _scaled_evenly(photo_size: Size, target: Size, *, is_covering: bool) -> Size:
+    """The photo's size in its own proportions, when it covers the target or fits into it."""
+    photo_height, photo_width = photo_size
+    height, width = target
+    is_wider = photo_width * height > width * photo_height
+    if is_covering and is_wider:
+        return height, photo_width * height // photo_height
+    if is_covering:
+        return photo_height * width // photo_width, width
+    if is_wider:
+        return max(1, round(photo_height * width / photo_width)), width
+    return height, max(1, round(photo_width * height / photo_height))

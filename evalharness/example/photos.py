@@ -22,8 +22,10 @@ VERSION = 2
 """Of the drawings: raise it with every change that alters a pixel, and train the weights again."""
 TEST_SEED = 123
 NUM_PHOTOS = 600
+NUM_REPAIR_PHOTOS = 300
+REPAIR_CSV = "repair_photos.csv"
 JPEG_QUALITY = 92
-TEST_STREAM, PRETRAIN_STREAM, FINETUNE_STREAM = 0, 1, 2
+TEST_STREAM, PRETRAIN_STREAM, FINETUNE_STREAM, REPAIR_STREAM = 0, 1, 2, 3
 """First number of every scene's seed: no training photo shares a scene with a test photo."""
 
 
@@ -86,6 +88,29 @@ def generate_photos(cache_dir: Path, *, num_photos: int = NUM_PHOTOS, seed: int 
     return PhotoSet.of(root)
 
 
+def generate_repair_photos(cache_dir: Path, *, num_photos: int = NUM_REPAIR_PHOTOS, seed: int = TEST_SEED) -> Path:
+    """Draws photos without animals to repair a run with, unless an earlier call with the same arguments has done so.
+
+    Args:
+        cache_dir: Where the set's own folder is.
+        num_photos: Rounded up to a multiple of the classes.
+        seed: Another seed gives other scenes.
+
+    Returns:
+        A CSV with the columns `path,label`.
+    """
+    num_per_class = -(-num_photos // len(CLASSES))
+    root = cache_dir / f"repair-v{VERSION}-seed{seed}-{num_per_class * len(CLASSES)}"
+    cache_dir.mkdir(parents=True, exist_ok=True)
+    with FileLock(cache_dir / f".{root.name}.lock"):
+        if not root.is_dir():
+            unfinished = cache_dir / f".{root.name}.partial"
+            shutil.rmtree(unfinished, ignore_errors=True)
+            _write_repair_photos(unfinished, num_per_class, seed)
+            unfinished.rename(root)
+    return root / REPAIR_CSV
+
+
 def cutouts(num_per_animal: int = 6, *, height: int = 192, seed: int = 0) -> dict[str, tuple[UInt8Array, ...]]:
     """Animals on a transparent ground, to be pasted into other photos.
 
@@ -118,6 +143,23 @@ def draw_test_photos(num_scenes: int, seed: int = TEST_SEED) -> Iterator[DrawnPh
                     yield DrawnPhoto(path, label, animal, clean_path, photo)
                 else:
                     yield DrawnPhoto(clean_path, label, "", "", photo)
+
+
+def _write_repair_photos(root: Path, num_per_class: int, seed: int) -> None:
+    rows = []
+    for class_index, label in enumerate(CLASSES):
+        (root / "photos" / label).mkdir(parents=True)
+        for number in range(num_per_class):
+            # As many of the spacious scenes as among the test photos without an animal.
+            is_spacious = number % 3 == 0
+            (photo,) = draw_photos([REPAIR_STREAM, seed, class_index, number], label, (None,), is_spacious=is_spacious)
+            path = f"photos/{label}/{number:04d}.jpg"
+            Image.fromarray(photo.image).save(root / path, quality=JPEG_QUALITY)
+            rows.append([path, label])
+    with (root / REPAIR_CSV).open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["path", "label"])
+        writer.writerows(rows)
 
 
 def _write_photos(files: PhotoSet, num_scenes: int, seed: int) -> None:

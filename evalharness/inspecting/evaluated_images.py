@@ -9,6 +9,7 @@ import numpy as np
 from evalharness.audit import NOISE_MEASURES
 from evalharness.audit.noise import RANKED_BY
 from evalharness.audit.novelty import MIN_IMAGES, Neighbourhood, conformal_p_values, num_to_tell
+from evalharness.believing import FittedJudge
 from evalharness.metrics.temperature import Temperature, cross_fit_temperature
 from evalharness.records import BatchOutput, FloatArray, IntArray
 from evalharness.results import StoredResult
@@ -91,12 +92,20 @@ class EvaluatedImages:
     """What can be told and what cannot, as sentences."""
 
     @classmethod
-    def of(cls, stored: StoredResult, map_id: str | None) -> "EvaluatedImages":
+    def of(
+        cls,
+        stored: StoredResult,
+        map_id: str | None,
+        judge: FittedJudge | None = None,
+        temperature: Temperature | None = None,
+    ) -> "EvaluatedImages":
         """Measures a stored evaluation.
 
         Args:
             stored: The evaluation.
             map_id: The map that new images get.
+            temperature: Of the confidences, where it is stored.
+            judge: Tells how unlike an image is; None: told by the features alone.
         """
         num_images, digests = len(stored.samples), stored.samples["sha256"]
         places = {digest: position for position, digest in enumerate(digests)}
@@ -107,13 +116,14 @@ class EvaluatedImages:
             return cls(places, units, None, None, None, {}, (f"{reason} ({MIN_IMAGES} are needed)",))
         labels = np.array([stored.classes.index(label) for label in stored.samples["label"]])
         seed = int(stored.recipe["seed"])
-        temperature = cross_fit_temperature(stored.logits, labels, groups, seed=seed)
+        temperature = temperature or cross_fit_temperature(stored.logits, labels, groups, seed=seed)
         noise: dict[str, FloatArray] = {}
         if map_id is not None and map_id in stored.map_ids:
             noise = _noise(np.asarray(stored.maps(map_id), np.float32))
             noise = noise if np.isfinite(noise[RANKED_BY[0]]).any() else {}
-        neighbourhood = Neighbourhood.of(np.asarray(stored.features, np.float32), groups)
-        notes = (_describe(temperature), *_describe_places(int(units.max()) + 1, num_images, neighbourhood))
+        neighbourhood = None if judge else Neighbourhood.of(np.asarray(stored.features, np.float32), groups)
+        places_among = judge.neighbours if judge else neighbourhood
+        notes = (_describe(temperature), *_describe_places(int(units.max()) + 1, num_images, places_among))
         return cls(places, units, temperature, neighbourhood, map_id, noise, notes)
 
     def place(self, output: BatchOutput, digests: Sequence[str]) -> list[PlaceAmong]:
@@ -174,7 +184,7 @@ def _mid_places(stored: FloatArray, values: FloatArray) -> FloatArray:
     return np.where(np.isnan(values), np.nan, (below + up_to) / (2 * len(stored)))
 
 
-def _describe_places(num_groups: int, num_images: int, neighbourhood: Neighbourhood | None) -> list[str]:
+def _describe_places(num_groups: int, num_images: int, neighbourhood: object | None) -> list[str]:
     """What cannot be told of unusual images, if anything."""
     counted = f"{num_images} evaluated images"
     if num_groups < num_images:

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from evalharness.believing import Belief
 from evalharness.inspecting.evaluated_images import PlaceAmong
+from evalharness.inspecting.judgement import NOT_JUDGED, Judgement
 from evalharness.records import FloatArray
 
 
@@ -26,22 +28,37 @@ class Inspection:
     """Part of the attention on the object (`object`), outside it (`outside`), and on each annotated category."""
     place: PlaceAmong | None = None
     """Among the images of a stored evaluation."""
+    judgement: Judgement = NOT_JUDGED
     picture: Path | None = None
+
+    @property
+    def belief(self) -> Belief:
+        """Whether the verdict may be believed."""
+        return self.judgement.belief
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why, in plain words."""
+        return self.judgement.reasons
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a person should know before believing the verdict or the map."""
-        found = self.place.warnings if self.place else ()
+        # Of what is unknown the reasons say so, and its map shows nothing.
+        found = self.place.warnings if self.place and self.belief != "unknown" else ()
         if self.density is not None and not np.isfinite(self.density).all():
             return (*found, f"the map {self.map_id} is not defined for this image")
         return found
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """Verdict, other classes, and where the attention is, as sentences."""
+        """May it be believed, the verdict, why, other classes, and where the attention is, as sentences."""
         calibrated = self.place.calibrated_confidence if self.place else None
         scaled = "" if calibrated is None else f", calibrated {calibrated:.2f}"
-        lines = [f"{self.verdict}, confidence {self.confidence:.2f}{scaled}"]
+        verdict = f": {self.verdict}, confidence {self.confidence:.2f}{scaled}" if self.belief != "unknown" else ""
+        lines = [f"{self.belief}{verdict}", *self.reasons]
+        if self.belief == "unknown":
+            return tuple(lines)
         lines.append("most probable: " + ", ".join(f"{name} {prob:.2f}" for name, prob in self.top))
         if self.shares:
             lines.append(
@@ -54,7 +71,9 @@ class Inspection:
         """For machines; what is not known is left out."""
         values: dict[str, Any] = {
             "image": str(self.path),
-            "verdict": self.verdict,
+            "belief": self.belief,
+            "reasons": list(self.reasons),
+            "verdict": None if self.belief == "unknown" else self.verdict,
             "confidence": self.confidence,
             "top": [{"class": name, "probability": prob} for name, prob in self.top],
         }
@@ -66,6 +85,8 @@ class Inspection:
             }
         if self.shares:
             values["attention"] = self.shares
+        if self.judgement.risk is not None:
+            values["risk"] = self.judgement.risk
         if self.place:
             values |= self.place.plain
         values["warnings"] = list(self.warnings)

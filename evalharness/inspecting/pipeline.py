@@ -8,14 +8,14 @@ import numpy as np
 from scipy.special import softmax
 
 from evalharness import dataset as datasets
-from evalharness import report
 from evalharness.annotations import Annotations
 from evalharness.inspecting.attention_shares import Box, measure_shares, read_annotations
 from evalharness.inspecting.bench import Bench
+from evalharness.inspecting.evaluated_images import PlaceAmong
 from evalharness.inspecting.images import LoadedImage, load
 from evalharness.inspecting.inspection import Inspection, Unreadable
+from evalharness.inspecting.judgement import NO_JUDGE, NOT_JUDGED, Judgement
 from evalharness.records import BatchOutput, UInt8Array
-from evalharness.report.inspection import draw_inspection
 from evalharness.slugs import slug
 
 
@@ -54,6 +54,7 @@ def _inspect_batch(
     density = next(iter(output.densities.values()), None)
     digests = [image.info.sha256 for image in images]
     places = bench.evaluated.place(output, digests) if bench.evaluated else [None] * len(images)
+    judgements = _judge(bench, images, output)
     found = []
     for index, image in enumerate(images):
         ranked = np.argsort(-probs[index], kind="stable")
@@ -67,10 +68,22 @@ def _inspect_batch(
                 map_id=bench.spec.map_id if bench.spec else None,
                 density=own,
                 shares={} if own is None else measure_shares(image, own, box, annotations),
-                place=places[index],
+                place=_with_novelty(places[index], judgements[index]),
+                judgement=judgements[index],
             )
         )
     return found
+
+
+def _judge(bench: Bench, images: Sequence[LoadedImage], output: BatchOutput) -> list[Judgement]:
+    if bench.judge is None:
+        return [NOT_JUDGED if bench.stored is None else NO_JUDGE] * len(images)
+    return bench.judge.judge(images, output, bench.forward, bench.tokens_of)
+
+
+def _with_novelty(place: PlaceAmong | None, judgement: Judgement) -> PlaceAmong | None:
+    """One novelty, the judge's."""
+    return place if place is None or judgement.novelty is None else replace(place, novelty=judgement.novelty)
 
 
 def _predict(bench: Bench, images: UInt8Array, names: Sequence[str]) -> BatchOutput:
@@ -82,6 +95,9 @@ def _predict(bench: Bench, images: UInt8Array, names: Sequence[str]) -> BatchOut
 
 
 def _draw(bench: Bench, inspection: Inspection, image: LoadedImage, box: Box | None, folder: Path) -> Inspection:
+    from evalharness.report.inspection import draw_inspection
+    from evalharness.report.style import save_figure
+
     config = bench.config
     boxes = []
     if box is not None and image.orientation == 1:
@@ -93,11 +109,12 @@ def _draw(bench: Bench, inspection: Inspection, image: LoadedImage, box: Box | N
         inspection.density,
         inspection.lines,
         inspection.warnings,
+        belief=inspection.belief,
         style=config.report.style,
         density_max=config.report.density_max,
         extent=image.placement.extent,
         boxes=boxes,
     )
     folder.mkdir(parents=True, exist_ok=True)
-    path = report.save_figure(figure, folder / f"{slug(image.path.as_posix())}.png")
+    path = save_figure(figure, folder / f"{slug(image.path.as_posix())}.png")
     return replace(inspection, picture=path)

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from evalharness.config.compose import quoted
+from evalharness.lazy import LazyModule
 from evalharness.records import IntArray
+
+optimize = LazyModule("scipy.optimize")
 
 MIN_GAIN = 0.2
 """Share of rows that another order must get right in addition."""
@@ -30,7 +32,7 @@ def class_order_warning(confusion: IntArray, class_names: Sequence[str]) -> str 
         return None
     # Among equally accurate orders the one that moves the fewest names: counts weigh more than all names together.
     weights = confusion.astype(np.int64) * (num_classes + 1) + np.eye(num_classes, dtype=np.int64)
-    classes, outputs = linear_sum_assignment(weights, maximize=True)
+    classes, outputs = optimize.linear_sum_assignment(weights, maximize=True)
     gains = confusion[classes, outputs] - np.diag(confusion)
     gaining = np.flatnonzero(gains > 0)
     occurs = confusion.sum(axis=1) > 0

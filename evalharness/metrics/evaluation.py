@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 
 import numpy as np
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
+from evalharness.lazy import LazyModule
 from evalharness.metrics.predictions import Predictions, Resamples
 from evalharness.metrics.probabilities import calibration_bins
 from evalharness.metrics.registry import METRICS
 from evalharness.records import ClassMetrics, Evaluation, FloatArray, IntArray, Interval
 from evalharness.statistics import percentile_interval, resample_counts, resampling_units
+
+scikit = LazyModule("sklearn.metrics")
 
 
 def evaluate_predictions(
@@ -41,7 +43,7 @@ def evaluate_predictions(
     return Evaluation(
         headline=_headline(predictions, units, num_resamples, confidence, seed),
         per_class=_per_class(predictions, class_names),
-        confusion=confusion_matrix(predictions.labels, predictions.pred_labels, labels=all_classes),
+        confusion=scikit.confusion_matrix(predictions.labels, predictions.pred_labels, labels=all_classes),
         calibration_bins=calibration_bins(predictions),
     )
 
@@ -66,7 +68,7 @@ def _per_class(predictions: Predictions, class_names: Sequence[str]) -> tuple[Cl
     """One row a class; NaN, unlike in the macro averages, where a number is not defined."""
     labels, pred_labels = predictions.labels, predictions.pred_labels
     all_classes = np.arange(predictions.num_classes)
-    precision, recall, f1, support = precision_recall_fscore_support(
+    precision, recall, f1, support = scikit.precision_recall_fscore_support(
         labels, pred_labels, labels=all_classes, average=None, zero_division=np.nan
     )
     num_predicted = np.bincount(pred_labels, minlength=predictions.num_classes)

@@ -5,9 +5,11 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
+from evalharness.lazy import LazyModule
 from evalharness.records import FloatArray, IntArray
+
+sparse = LazyModule("scipy.sparse")
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,12 @@
 """Metrics of the probabilities themselves. Each has its value, and its values over many resamples at once."""
 
 import numpy as np
-from sklearn import metrics as scikit
 
+from evalharness.lazy import LazyModule
 from evalharness.metrics.predictions import Predictions, Resamples
 from evalharness.records import FloatArray, IntArray
+
+scikit = LazyModule("sklearn.metrics")
 
 NUM_BINS = 15
 

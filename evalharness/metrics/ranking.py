@@ -1,10 +1,12 @@
 """The metric of how probabilities rank rows: its value, and its values over many resamples at once."""
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
 
+from evalharness.lazy import LazyModule
 from evalharness.metrics.predictions import ClassRanking, Predictions, Resamples
 from evalharness.records import FloatArray
+
+scikit = LazyModule("sklearn.metrics")
 
 
 def roc_auc(predictions: Predictions) -> float:
@@ -17,7 +19,7 @@ def roc_auc(predictions: Predictions) -> float:
     occurring = np.unique(labels)
     if len(occurring) < 2:
         return float("nan")
-    return float(np.mean([roc_auc_score(labels == index, probs[:, index]) for index in occurring]))
+    return float(np.mean([scikit.roc_auc_score(labels == index, probs[:, index]) for index in occurring]))
 
 
 def resampled_roc_auc(resamples: Resamples) -> FloatArray:

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
+from evalharness.lazy import LazyModule
 from evalharness.metrics.predictions import Predictions
 from evalharness.metrics.probabilities import ece
 from evalharness.records import FloatArray, IntArray
 from evalharness.statistics import resampling_units
+
+optimize = LazyModule("scipy.optimize")
 
 LOWEST, HIGHEST = 0.05, 20.0
 AT_BOUND = 1.01
@@ -52,7 +54,9 @@ def fit_temperature(logits: FloatArray, labels: IntArray) -> float:
     """
     scores = np.asarray(logits, np.float64)
     bounds = (np.log(LOWEST), np.log(HIGHEST))
-    found = minimize_scalar(lambda log: _log_loss(scores, labels, np.exp(log)), bounds=bounds, method="bounded")
+    found = optimize.minimize_scalar(
+        lambda log: _log_loss(scores, labels, np.exp(log)), bounds=bounds, method="bounded"
+    )
     return float(np.exp(found.x))
 
 

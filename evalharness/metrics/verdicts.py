@@ -11,22 +11,17 @@ correlation is zero by convention where labels or verdicts are all of one class.
 from collections.abc import Callable
 
 import numpy as np
-from sklearn.metrics import (
-    accuracy_score,
-    f1_score,
-    matthews_corrcoef,
-    precision_score,
-    recall_score,
-    top_k_accuracy_score,
-)
 
+from evalharness.lazy import LazyModule
 from evalharness.metrics.predictions import Predictions, Resamples
 from evalharness.records import FloatArray
+
+scikit = LazyModule("sklearn.metrics")
 
 
 def accuracy(predictions: Predictions) -> float:
     """Share of rows predicted right, 0 to 1."""
-    return float(accuracy_score(predictions.labels, predictions.pred_labels))
+    return float(scikit.accuracy_score(predictions.labels, predictions.pred_labels))
 
 
 def resampled_accuracy(resamples: Resamples) -> FloatArray:
@@ -37,7 +32,7 @@ def resampled_accuracy(resamples: Resamples) -> FloatArray:
 def balanced_accuracy(predictions: Predictions) -> float:
     """Mean recall of the classes that occur, 0 to 1."""
     occurring = np.unique(predictions.labels)
-    return float(recall_score(predictions.labels, predictions.pred_labels, labels=occurring, average="macro"))
+    return float(scikit.recall_score(predictions.labels, predictions.pred_labels, labels=occurring, average="macro"))
 
 
 def resampled_balanced_accuracy(resamples: Resamples) -> FloatArray:
@@ -52,7 +47,7 @@ def top2_accuracy(predictions: Predictions) -> float:
     # scikit-learn gives ties to the last class, the verdict to the first: with the classes reversed they agree.
     last = predictions.num_classes - 1
     labels, probs = last - predictions.labels, predictions.probs[:, ::-1]
-    return float(top_k_accuracy_score(labels, probs, k=2, labels=np.arange(last + 1)))
+    return float(scikit.top_k_accuracy_score(labels, probs, k=2, labels=np.arange(last + 1)))
 
 
 def resampled_top2_accuracy(resamples: Resamples) -> FloatArray:
@@ -66,7 +61,7 @@ def resampled_top2_accuracy(resamples: Resamples) -> FloatArray:
 
 def macro_precision(predictions: Predictions) -> float:
     """Mean over the occurring classes of the share of rows predicted as the class that are of it, 0 to 1."""
-    return _macro(precision_score, predictions)
+    return _macro(scikit.precision_score, predictions)
 
 
 def resampled_macro_precision(resamples: Resamples) -> FloatArray:
@@ -76,7 +71,7 @@ def resampled_macro_precision(resamples: Resamples) -> FloatArray:
 
 def macro_recall(predictions: Predictions) -> float:
     """Mean over the occurring classes of the share of the class's rows that are predicted as it, 0 to 1."""
-    return _macro(recall_score, predictions)
+    return _macro(scikit.recall_score, predictions)
 
 
 def resampled_macro_recall(resamples: Resamples) -> FloatArray:
@@ -86,7 +81,7 @@ def resampled_macro_recall(resamples: Resamples) -> FloatArray:
 
 def macro_f1(predictions: Predictions) -> float:
     """Mean over the occurring classes of the harmonic mean of precision and recall, 0 to 1."""
-    return _macro(f1_score, predictions)
+    return _macro(scikit.f1_score, predictions)
 
 
 def resampled_macro_f1(resamples: Resamples) -> FloatArray:
@@ -98,7 +93,7 @@ def mcc(predictions: Predictions) -> float:
     """Matthews correlation of labels and verdicts, -1 to 1 (Gorodkin 2004); 0 if either knows one class only."""
     if len(np.union1d(predictions.labels, predictions.pred_labels)) == 1:
         return 0.0
-    return float(matthews_corrcoef(predictions.labels, predictions.pred_labels))
+    return float(scikit.matthews_corrcoef(predictions.labels, predictions.pred_labels))
 
 
 def resampled_mcc(resamples: Resamples) -> FloatArray:

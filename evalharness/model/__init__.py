@@ -1,6 +1,7 @@
 """Models: from a config and a weights file to a vision transformer whose forward pass can be traced."""
 
 from evalharness.model.architecture import build_keras_model
+from evalharness.model.last_layers import LastLayers, LayerName
 from evalharness.model.load import hash_backbone, load_model
 from evalharness.model.probe import ProbeImages, ProbeResult, probe_heads, probe_preprocessing
 from evalharness.model.published import PUBLISHED, imagenet_classes, load_published
@@ -11,6 +12,8 @@ from evalharness.model.weights_source import resolve_weights
 
 __all__ = [
     "PUBLISHED",
+    "LastLayers",
+    "LayerName",
     "LayerSummary",
     "ProbeImages",
     "ProbeResult",

@@ -31,9 +31,9 @@ def build_keras_model(config: ModelConfig, *, num_classes: int) -> "tf.keras.Mod
     import tensorflow as tf
 
     if config.builder:
-        with _precision(config.precision):
+        with precision_policy(config.precision):
             return _call_builder(config.builder, config.builder_args)
-    with _precision(config.precision):
+    with precision_policy(config.precision):
         backbone = _build_backbone(config)
     # The head is small: it stays in float32, so that probabilities keep their precision.
     head = [_head_layer(layer, num_classes, index) for index, layer in enumerate(config.head)]
@@ -41,7 +41,8 @@ def build_keras_model(config: ModelConfig, *, num_classes: int) -> "tf.keras.Mod
 
 
 @contextmanager
-def _precision(precision: str) -> Iterator[None]:
+def precision_policy(precision: str) -> Iterator[None]:
+    """Layers that are built while the context lasts compute in `float32`, or in `bfloat16`."""
     import tensorflow as tf
 
     before = tf.keras.mixed_precision.global_policy()

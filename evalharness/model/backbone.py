@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evalharness.errors import ModelError
+from evalharness.model.readout import Readout, readout_of
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -37,14 +38,25 @@ class Backbone:
     @property
     def num_prefix_tokens(self) -> int:
         """Tokens before those of the patches: positions that no patch has."""
-        height, width = self.image_size
-        num_patches = (height // self.patch_size) * (width // self.patch_size)
-        return int(self._layer("AddPositionEmbs").pe.shape[1]) - num_patches
+        return int(self._layer("AddPositionEmbs").pe.shape[1]) - self._num_patches
+
+    @property
+    def hidden_size(self) -> int:
+        """Width of a token."""
+        return int(self.embedding.filters)
+
+    @property
+    def readout(self) -> Readout:
+        """What the head reads: vit-keras's own models read the class token."""
+        own = getattr(self.extract_token, "readout", None)
+        if isinstance(own, Readout):
+            return own
+        return readout_of("cls", num_prefix_tokens=self.num_prefix_tokens, num_patches=self._num_patches)
 
     def variables(self) -> dict[str, "tf.Variable"]:
         """Every weight of the backbone by canonical name (see `stored_weights`)."""
         named = {
-            "class_token/cls": self._layer("ClassToken").cls,
+            "class_token/cls": self._layer("ClassToken", "PrefixTokens").cls,
             "posembed_input/pos_embedding": self._layer("AddPositionEmbs").pe,
         }
         owners = {"embedding": self.embedding, "encoder_norm": self.encoder_norm}
@@ -60,8 +72,13 @@ class Backbone:
             named |= {f"{owner}/{role_of(variable)}": variable for variable in layer.variables}
         return named
 
-    def _layer(self, class_name: str) -> "tf.keras.layers.Layer":
-        return next(layer for layer in self.model.layers if type(layer).__name__ == class_name)
+    @property
+    def _num_patches(self) -> int:
+        height, width = self.image_size
+        return (height // self.patch_size) * (width // self.patch_size)
+
+    def _layer(self, *class_names: str) -> "tf.keras.layers.Layer":
+        return next(layer for layer in self.model.layers if type(layer).__name__ in class_names)
 
 
 def find_backbone(model: "tf.keras.Model") -> Backbone:

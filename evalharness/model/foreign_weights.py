@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from evalharness.model.checkpoints.files import is_safetensors, lines_that_convert
+
 MEMBERS_OF_TORCH = ("data.pkl", "version", "constants.pkl")
 MAX_NAMED = 3
 
@@ -50,7 +52,7 @@ def checkpoint_of(path: Path) -> ForeignFormat | None:
 def foreign_archive(path: Path, members: Sequence[str]) -> ForeignFormat | None:
     """An archive that Keras did not write."""
     if any(Path(name).name in MEMBERS_OF_TORCH for name in members):
-        return _torch("a PyTorch checkpoint", f"torch.load('{path}', map_location='cpu')", path)
+        return ForeignFormat("a PyTorch checkpoint", lines_that_convert(path, None))
     if members and all(name.endswith(".npy") for name in members):
         return ForeignFormat(
             "NumPy arrays, as the published checkpoints of Vision Transformers are",
@@ -64,19 +66,13 @@ def foreign_archive(path: Path, members: Sequence[str]) -> ForeignFormat | None:
 def foreign_file(path: Path, start: bytes) -> ForeignFormat | None:
     """A file that is neither HDF5 nor an archive, from how it begins and what it is called."""
     ending = path.suffix.lower()
-    if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < path.stat().st_size:
-        return _torch("a safetensors file", f"safetensors.numpy.load_file('{path}')", path)
+    if is_safetensors(path):
+        return ForeignFormat(
+            "a safetensors file", "Give its name the ending .safetensors, and choose model=huggingface or model=timm"
+        )
     if start.startswith(b"\x80") or (ending in (".pth", ".pt", ".ckpt", ".bin") and start.startswith(b"PK")):
-        return _torch("a pickle, as PyTorch writes", f"torch.load('{path}', map_location='cpu')", path)
+        return ForeignFormat("a pickle, as PyTorch writes", lines_that_convert(path, None))
     return checkpoint_of(path)
-
-
-def _torch(name: str, load: str, path: Path) -> ForeignFormat:
-    return ForeignFormat(
-        name,
-        f"Its arrays have other names and shapes than a Keras model's: in Python, take them with arrays = {load}, set "
-        f"each weight of the Keras model from them, then model.save_weights('{path.stem}.weights.h5')",
-    )
 
 
 def similar_names(path: Path) -> list[str]:

@@ -84,6 +84,9 @@ def pull_back_norm(norm: tf.keras.layers.Layer, inputs: tf.Tensor, at_output: tf
         inputs: (B, T, D).
         at_output: (B, T, D).
     """
+    if not hasattr(norm, "gamma"):
+        # Where the final norm comes after pooling, there is none here.
+        return PulledBack(at_output, tf.zeros_like(_total(at_output)))
     scaled = at_output * tf.cast(norm.gamma, at_output.dtype)
     variance = tf.math.reduce_variance(tf.cast(inputs, _accurate(inputs.dtype)), axis=-1, keepdims=True)
     deviation = tf.cast(tf.sqrt(variance + norm.epsilon), at_output.dtype)

@@ -1,16 +1,19 @@
 """From a config and a weights file to a loaded, checked vision transformer."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evalharness.config import ModelConfig, preprocessing_text
+from evalharness.config import CHECKPOINTS, ModelConfig, preprocessing_text
 from evalharness.errors import ModelError, WeightsError
-from evalharness.model.architecture import build_keras_model
+from evalharness.model.architecture import build_keras_model, precision_policy
 from evalharness.model.backbone import Backbone, find_backbone, leaves
-from evalharness.model.stored_weights import open_weights
+from evalharness.model.checkpoint_architecture import build_checkpoint_model
+from evalharness.model.checkpoints import Checkpoint, read_checkpoint
+from evalharness.model.stored_weights import StoredWeights, open_weights
 from evalharness.model.tensorflow_setup import device_name
 from evalharness.model.tracing import TracedModel
 from evalharness.model.weights_matching import match_weights
@@ -44,9 +47,11 @@ def load_model(
         model = _load_whole(source)
         backbone = find_backbone(model)
     else:
-        model = build_keras_model(config, num_classes=_num_outputs(config, classes))
+        check_format(config.backbone, source)
+        checkpoint = _read(config, source) if config.backbone in CHECKPOINTS else None
+        model = _build(config, classes, checkpoint)
         backbone = find_backbone(model)
-        with open_weights(source) as stored:
+        with opened_weights(source, config.image_size) as stored:
             pairs = match_weights(model, backbone, stored, source, is_backbone_only=is_backbone_only)
             for variable, array in pairs:
                 variable.assign(np.asarray(array))
@@ -90,22 +95,64 @@ def load_model(
         patch_size=backbone.patch_size,
         num_layers=len(backbone.blocks),
         num_heads=int(backbone.blocks[0].num_heads),
-        hidden_size=int(backbone.encoder_norm.gamma.shape[0]),
+        hidden_size=backbone.hidden_size,
         weights=source,
         backbone_sha256=hash_variables(backbone.variables()),
         architecture=_architecture(config, model, backbone),
         device=device_name(),
         keras_model=model,
+        num_prefix_tokens=backbone.num_prefix_tokens,
+        pooling=backbone.readout.pooling,
+        feature_size=len(backbone.readout.weights) * backbone.hidden_size,
     )
 
 
-def hash_backbone(source: WeightsSource) -> str:
+@contextmanager
+def opened_weights(source: WeightsSource, image_size: tuple[int, int]) -> Iterator[StoredWeights]:
+    """The weights of a file of Keras, or of a checkpoint with its positions fitted to (height, width) pixels.
+
+    Raises:
+        WeightsError: The file holds no backbone that is understood.
+    """
+    if source.file_format in CHECKPOINTS:
+        yield read_checkpoint(source.path).weights(image_size)
+        return
+    with open_weights(source) as stored:
+        yield stored
+
+
+def check_format(backbone: str, source: WeightsSource) -> None:
+    """Refuses a checkpoint for a model of vit-keras, and the other way round.
+
+    Raises:
+        WeightsError: The preset and the weights do not belong together.
+    """
+    is_checkpoint = source.file_format in CHECKPOINTS
+    if backbone == source.file_format or (backbone not in CHECKPOINTS and not is_checkpoint):
+        return
+    libraries = {"huggingface": "transformers", "timm": "timm"}
+    raise WeightsError(
+        "weights are of another kind than the preset",
+        expected=f"a checkpoint of {libraries[backbone]}" if backbone in CHECKPOINTS else "a Keras .h5 or .keras file",
+        got=f"a checkpoint of {libraries[source.file_format]}"
+        if is_checkpoint
+        else f"a Keras file ({source.file_format})",
+        where=source.path,
+        fix=f"Choose model={source.file_format}" if is_checkpoint else "Choose model=notebook or a backbone's preset",
+    )
+
+
+def hash_backbone(source: WeightsSource, image_size: tuple[int, int]) -> str:
     """What `backbone_sha256` of a model with these weights is, from the file alone.
+
+    Args:
+        source: The weights.
+        image_size: (height, width) in pixels of the model's input, which the positions of a checkpoint are fitted to.
 
     Raises:
         WeightsError: The file holds no vit-keras backbone.
     """
-    with open_weights(source) as stored:
+    with opened_weights(source, image_size) as stored:
         return hash_variables(stored.backbone)
 
 
@@ -117,6 +164,24 @@ def hash_variables(variables: "Mapping[str, tf.Variable | h5py.Dataset]") -> str
         digest.update(f"{name} {values.shape}\n".encode())
         digest.update(values.tobytes())
     return digest.hexdigest()
+
+
+def _read(config: ModelConfig, source: WeightsSource) -> Checkpoint:
+    return read_checkpoint(source.path, architecture=config.architecture)
+
+
+def _build(config: ModelConfig, classes: Sequence[str], checkpoint: Checkpoint | None) -> "tf.keras.Model":
+    import tensorflow as tf
+
+    if checkpoint is None and config.builder is None:
+        # The layers are known to have no control flow that AutoGraph would have to convert, which takes seconds.
+        return tf.autograph.experimental.do_not_convert(build_keras_model)(
+            config, num_classes=_num_outputs(config, classes)
+        )
+    if checkpoint is None:
+        return build_keras_model(config, num_classes=_num_outputs(config, classes))
+    with precision_policy(config.precision):
+        return build_checkpoint_model(config, checkpoint.description, num_classes=len(classes))
 
 
 def _num_outputs(config: ModelConfig, classes: Sequence[str]) -> int:
@@ -180,7 +245,9 @@ def _architecture(config: ModelConfig, model: "tf.keras.Model", backbone: Backbo
         "patch_size": backbone.patch_size,
         "num_layers": len(backbone.blocks),
         "num_heads": int(backbone.blocks[0].num_heads),
-        "hidden_size": int(backbone.encoder_norm.gamma.shape[0]),
+        "hidden_size": backbone.hidden_size,
+        "num_prefix_tokens": backbone.num_prefix_tokens,
+        "pooling": backbone.readout.pooling,
         "mlp_dim": int(backbone.blocks[0].mlp_dim),
         "head": [type(layer).__name__ for layer in model.layers if layer is not backbone.model],
         "num_params": int(model.count_params()),

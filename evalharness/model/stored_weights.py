@@ -85,7 +85,7 @@ class StoredWeights:
 
 @contextmanager
 def open_weights(source: WeightsSource) -> Iterator[StoredWeights]:
-    """Opens the file; arrays are read when they are used.
+    """Opens the file that Keras wrote; arrays are read when they are used.
 
     Raises:
         WeightsError: The file holds no vit-keras backbone, or more than one.

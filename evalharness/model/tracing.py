@@ -10,6 +10,7 @@ from evalharness.model.backbone import Backbone, leaves
 from evalharness.model.frozen_blocks import pull_back_block, pull_back_norm, replay_block
 from evalharness.model.frozen_head import FrozenHead
 from evalharness.model.preprocessing import preprocess
+from evalharness.model.readout import Readout
 from evalharness.records import FrozenGradients, Trace
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class TracedModel:
         self._between_blocks = [_between(end, start) for end, start in zip(ends, starts[1:], strict=False)]
         self._encoder_norm = backbone.encoder_norm
         self._num_prefix_tokens = backbone.num_prefix_tokens
+        self._readout = backbone.readout
         token = backbone.extract_token.output
         self._before: tf.keras.Model | None = None
         self._heads: list[tf.keras.Model | None] = []
@@ -102,7 +104,7 @@ class TracedModel:
             tokens, inside = replay_block(block, tokens if before is None else before(tokens, training=False))
             insides.append(inside)
             outputs.append(tokens)
-        features = self._encoder_norm(tokens)[:, 0]
+        features = self._readout.features(self._encoder_norm(tokens))
         return Trace(
             logits=self._head_logits(features),
             features=features,
@@ -111,6 +113,7 @@ class TracedModel:
             last_normalized=insides[-1].normalized,
             num_prefix_tokens=self._num_prefix_tokens,
             insides=tuple(insides),
+            readout_row=self._readout.row,
         )
 
     def freeze(self) -> "Callable[[Trace, tf.Tensor], FrozenGradients]":
@@ -128,7 +131,10 @@ class TracedModel:
                 fix="Leave libra out of attention.methods",
             )
         return _FrozenBackward(
-            self._blocks, self._encoder_norm, FrozenHead([part for part in self._heads if part], self.ending.logits)
+            self._blocks,
+            self._encoder_norm,
+            self._readout,
+            FrozenHead([part for part in self._heads if part], self.ending.logits),
         )
 
     def readout(self, tokens: "tf.Tensor", pool: str) -> "tf.Tensor":
@@ -136,11 +142,13 @@ class TracedModel:
 
         Args:
             tokens: (B, T, D), before the final norm.
-            pool: `cls` reads the class token, `mean` the mean of all tokens.
+            pool: `head` reads what the head reads, `cls` the class token, `mean` the mean of all tokens.
         """
         import tensorflow as tf
 
         normalized = self._encoder_norm(tokens)
+        if pool == "head":
+            return self._head_logits(self._readout.features(normalized))
         return self._head_logits(normalized[:, 0] if pool == "cls" else tf.reduce_mean(normalized, axis=1))
 
     def _head_logits(self, features: "tf.Tensor") -> "tf.Tensor":
@@ -160,6 +168,7 @@ class TracedModel:
 class _FrozenBackward:
     blocks: Sequence["tf.keras.layers.Layer"]
     encoder_norm: "tf.keras.layers.Layer"
+    readout: Readout
     head: FrozenHead
 
     def __call__(self, trace: Trace, weights: "tf.Tensor") -> FrozenGradients:
@@ -167,8 +176,7 @@ class _FrozenBackward:
 
         at_features, constant = self.head.pull_back(trace.features, weights)
         tokens = trace.block_outputs[-1]
-        # Only the class token is read.
-        at_normalized = tf.pad(at_features[:, None], ((0, 0), (0, tf.shape(tokens)[1] - 1), (0, 0)))
+        at_normalized = self.readout.pull_back(at_features)
         gradient, added = pull_back_norm(self.encoder_norm, tokens, tf.cast(at_normalized, tokens.dtype))
         gradients, constants = [], []
         for block, inside in zip(reversed(self.blocks), reversed(trace.insides), strict=True):

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import shutil
 import tempfile
 import zipfile
 from pathlib import Path
@@ -11,6 +12,7 @@ import h5py
 
 from evalharness.errors import WeightsError
 from evalharness.folders import from_home
+from evalharness.model.checkpoints import COMPONENTS, find_checkpoint, kind_of_checkpoint
 from evalharness.model.foreign_weights import (
     ForeignFormat,
     checkpoint_of,
@@ -43,12 +45,27 @@ def resolve_weights(weights: str, *, tracking_uri: str, cache_dir: Path, key: st
     Raises:
         WeightsError: No such file or artifact, or not a weights file.
     """
+    path, source_run_id = find_path(weights, tracking_uri=tracking_uri, cache_dir=cache_dir, key=key)
+    checkpoint = find_checkpoint(path, key)
+    if checkpoint is not None:
+        return WeightsSource(weights, path, checkpoint.sha256, kind_of_checkpoint(checkpoint), source_run_id)
+    return WeightsSource(weights, path, _sha256(path), detect_format(path), source_run_id)
+
+
+def find_path(weights: str, *, tracking_uri: str, cache_dir: Path, key: str) -> tuple[Path, str | None]:
+    """Finds the file, or the folder of a checkpoint; arguments as of `resolve_weights`.
+
+    Returns:
+        Where it is, and the MLflow run that it came from, if the uri names one.
+
+    Raises:
+        WeightsError: No such file or artifact.
+    """
     source_run_id, path = None, local_path(weights, key)
     if path is None:
         path, source_run_id = _fetch_artifact(weights, tracking_uri, cache_dir, key)
         _check_file(path, key)
-    file_format = detect_format(path)
-    return WeightsSource(weights, path, _sha256(path), file_format, source_run_id)
+    return path, source_run_id
 
 
 def local_path(weights: str, key: str) -> Path | None:
@@ -78,9 +95,9 @@ def local_path(weights: str, key: str) -> Path | None:
 
 
 def _check_file(path: Path, key: str) -> None:
-    if path.is_dir():
+    if path.is_dir() and find_checkpoint(path, key) is None:
         raise _folder_error(path, key)
-    if path.is_file():
+    if path.exists():
         return
     checkpoint, beside = checkpoint_of(path), similar_names(path)
     if checkpoint is not None:
@@ -226,11 +243,39 @@ def _fetch_artifact(uri: str, tracking_uri: str, cache_dir: Path, key: str) -> t
                 where=key,
                 fix="Check the uri and tracking.uri, which names the store that it is looked up in",
             ) from error
+        checkpoint = _only_checkpoint(local)
+        if checkpoint is not None:
+            return _keep_folder(checkpoint, cache_dir), run_id
         file = _only_file(local, uri)
         # Two runs call their files alike, and jobs of one sweep fetch the same one at once.
         kept = cache_dir / _sha256(file)[:16] / file.name
         kept.parent.mkdir(exist_ok=True)
         return file.replace(kept), run_id
+
+
+def _only_checkpoint(local: Path) -> Path | None:
+    """The one folder of a checkpoint among downloaded files; None where there is none, or several."""
+    if local.is_file():
+        return None
+    found = {path.parent for path in local.rglob("*.safetensors")}
+    return found.pop() if len(found) == 1 else None
+
+
+def _keep_folder(folder: Path, cache_dir: Path) -> Path:
+    """Moves the downloaded files of a checkpoint to a place named by their content."""
+    found = find_checkpoint(folder, "model.weights")
+    place = cache_dir / (found.digest[:16] if found else "checkpoint")
+    staged = Path(tempfile.mkdtemp(dir=cache_dir))
+    # MLflow's transformers flavour keeps the image processor beside the model.
+    for part in (folder, folder.parent / COMPONENTS):
+        if part.is_dir():
+            part.rename(staged / part.name)
+    try:
+        staged.rename(place)
+    except OSError:
+        # Kept from before, or by another job of the sweep.
+        shutil.rmtree(staged)
+    return place / folder.name
 
 
 def _only_file(local: Path, uri: str) -> Path:

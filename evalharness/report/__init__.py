@@ -1,16 +1,23 @@
-"""What a person looks at: figures of the verdicts, and photos beside their attention maps."""
+"""What a person looks at: figures of the verdicts, and photos beside their attention maps.
 
-from evalharness.report.audit import draw_pull, draw_quadrants
-from evalharness.report.confusion import draw_confusion_matrix
-from evalharness.report.faithfulness import draw_faithfulness
-from evalharness.report.figures import draw_figures
-from evalharness.report.html import write_report
-from evalharness.report.overlay import STYLES, darken, overlay, side_by_side, upsample
-from evalharness.report.per_class import draw_per_class
-from evalharness.report.photo_sheets import AttentionPair, draw_contact_sheet, draw_prediction_grid
-from evalharness.report.reliability import draw_reliability
-from evalharness.report.selection import select_logged, select_rows
-from evalharness.report.style import as_image, save_figure
+Each is imported when it is asked for: charts and pages take seconds, and a picture of one photo needs neither.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from evalharness.report.audit import draw_pull, draw_quadrants
+    from evalharness.report.confusion import draw_confusion_matrix
+    from evalharness.report.faithfulness import draw_faithfulness
+    from evalharness.report.figures import draw_figures
+    from evalharness.report.html import write_report
+    from evalharness.report.overlay import STYLES, darken, side_by_side, upsample
+    from evalharness.report.per_class import draw_per_class
+    from evalharness.report.photo_sheets import AttentionPair, draw_contact_sheet, draw_prediction_grid
+    from evalharness.report.reliability import draw_reliability
+    from evalharness.report.selection import select_logged, select_rows
+    from evalharness.report.style import as_image, save_figure
 
 __all__ = [
     "STYLES",
@@ -26,7 +33,6 @@ __all__ = [
     "draw_pull",
     "draw_quadrants",
     "draw_reliability",
-    "overlay",
     "save_figure",
     "select_logged",
     "select_rows",
@@ -34,3 +40,32 @@ __all__ = [
     "upsample",
     "write_report",
 ]
+
+_PLACES = {
+    "AttentionPair": "photo_sheets",
+    "STYLES": "overlay",
+    "as_image": "style",
+    "darken": "overlay",
+    "draw_confusion_matrix": "confusion",
+    "draw_contact_sheet": "photo_sheets",
+    "draw_faithfulness": "faithfulness",
+    "draw_figures": "figures",
+    "draw_per_class": "per_class",
+    "draw_prediction_grid": "photo_sheets",
+    "draw_pull": "audit",
+    "draw_quadrants": "audit",
+    "draw_reliability": "reliability",
+    "save_figure": "style",
+    "select_logged": "selection",
+    "select_rows": "selection",
+    "side_by_side": "overlay",
+    "upsample": "overlay",
+    "write_report": "html",
+}
+"""The module of each name."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)

@@ -8,12 +8,14 @@ from evalharness.records import WHOLE, Extent, FloatArray, UInt8Array
 from evalharness.report.canvas import Canvas
 from evalharness.report.overlay import STYLES, drawn_aspect, fit
 from evalharness.report.photo_sheets import BAR_SPACE, GAP, MARGIN, PHOTO_PIXELS, add_colour_bar
-from evalharness.report.style import INK, MUTED, VERMILLION, drawn_text, figure_style
+from evalharness.report.style import GREEN, INK, MUTED, ORANGE, VERMILLION, drawn_text, figure_style
 
 PANEL = 3.6
 LINE = 0.2
 TOP = 0.6
 BOTTOM = 0.2
+COLOURS = {"believe": GREEN, "check": ORANGE, "unknown": VERMILLION}
+"""Green means believe, and nothing else."""
 
 
 @figure_style()
@@ -24,6 +26,7 @@ def draw_inspection(
     lines: Sequence[str],
     warnings: Sequence[str],
     *,
+    belief: str,
     style: str,
     density_max: float,
     extent: Extent = WHOLE,
@@ -37,6 +40,7 @@ def draw_inspection(
         density: (grid rows, grid columns); None: the photo alone.
         lines: The verdict first.
         warnings: Drawn in colour.
+        belief: `believe`, `check` or `unknown`: the colour of the first line.
         style: Of `STYLES`.
         density_max: Top of the colour scale.
         extent: The part of the model's input that the photo spans.
@@ -46,7 +50,8 @@ def draw_inspection(
     if drawn_aspect(aspect) != aspect:
         photo = fit(photo, PHOTO_PIXELS)
     panel_height = PANEL * min(1.6, photo.shape[0] / photo.shape[1])
-    texts = [*((line, INK) for line in lines), *((line, VERMILLION) for line in warnings)]
+    first, *others = lines
+    texts = [(first, COLOURS[belief]), *((line, INK) for line in others), *((line, VERMILLION) for line in warnings)]
     bar = BAR_SPACE if density is not None else BOTTOM
     height = TOP + panel_height + (len(texts) + 1) * LINE + bar
     canvas = Canvas(2 * PANEL + GAP + 2 * MARGIN, height, drawn_text(name, 70))

@@ -23,6 +23,8 @@ class ModelProperties:
     num_layers: int
     num_heads: int
     hidden_size: int
+    feature_size: int
+    """Width of what the head reads."""
     device: str
 
     @classmethod
@@ -36,6 +38,7 @@ class ModelProperties:
             num_layers=model.num_layers,
             num_heads=model.num_heads,
             hidden_size=model.hidden_size,
+            feature_size=model.feature_size or model.hidden_size,
             device=model.device,
         )
 

@@ -32,6 +32,8 @@ def build_recipe(
         "model": {
             "weights_sha256": source.sha256,
             "backbone": "builder" if model.builder else model.backbone,
+            "epsilon": model.epsilon,
+            "pooling": model.pooling,
             "builder": model.builder,
             "builder_args": model.builder_args,
             **{name: getattr(model, name) for name in CUSTOM_SIZES},
@@ -59,7 +61,7 @@ def build_recipe(
 def input_settings(config: RunConfig) -> dict[str, Any]:
     """How images become the model's input, as the recipe has it."""
     model = config.model.model_dump(mode="json", include={"image_size", "preprocessing"})
-    return {**model, **config.dataset.model_dump(mode="json", include={"resize", "filter", "exif"})}
+    return {**model, **config.dataset.model_dump(mode="json", include={"resize", "resize_size", "filter", "exif"})}
 
 
 def fingerprint(recipe: Mapping[str, object]) -> str:

@@ -28,7 +28,7 @@ class ArrayLayout:
 
     num_rows: int
     num_classes: int
-    hidden_size: int
+    feature_size: int
     grid_size: tuple[int, int]
     map_ids: tuple[str, ...]
     signed_ids: tuple[str, ...] = ()
@@ -44,14 +44,14 @@ class ArrayLayout:
         map_ids = tuple(spec.map_id for spec in specs)
         signed_ids = tuple(spec.map_id for spec in specs if spec.is_signed)
         complete_ids = tuple(spec.map_id for spec in specs if spec.is_complete)
-        return cls(num_rows, len(classes), model.hidden_size, model.grid_size, map_ids, signed_ids, complete_ids)
+        return cls(num_rows, len(classes), model.feature_size, model.grid_size, map_ids, signed_ids, complete_ids)
 
     def arrays(self) -> dict[str, tuple[tuple[int, ...], type]]:
         """Shape and type of every array, by its path in the folder."""
         rows = self.num_rows
         return {
             "logits.npy": ((rows, self.num_classes), np.float32),
-            "features.npy": ((rows, self.hidden_size), np.float16),
+            "features.npy": ((rows, self.feature_size), np.float16),
             "patch_norms.npy": ((rows, *self.grid_size), np.float16),
             **{f"maps/{map_id}.npy": ((rows, *self.grid_size), np.float16) for map_id in self.map_ids},
             **{f"maps/{map_id}.sum.npy": ((rows,), np.float64) for map_id in self.map_ids},

@@ -2,7 +2,9 @@
 
 import math
 
-from scipy.stats import norm
+from evalharness.lazy import LazyModule
+
+stats = LazyModule("scipy.stats")
 
 
 def num_images_to_tell(
@@ -26,6 +28,6 @@ def num_images_to_tell(
     """
     if not 0 < difference <= discordant_rate:
         return None
-    by_chance = float(norm.ppf(1 - alpha / 2)) * math.sqrt(discordant_rate)
-    under_difference = float(norm.ppf(power)) * math.sqrt(discordant_rate - difference**2)
+    by_chance = float(stats.norm.ppf(1 - alpha / 2)) * math.sqrt(discordant_rate)
+    under_difference = float(stats.norm.ppf(power)) * math.sqrt(discordant_rate - difference**2)
     return math.ceil(((by_chance + under_difference) / difference) ** 2)

@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from scipy.stats import binomtest
 
+from evalharness.lazy import LazyModule
 from evalharness.records import FloatArray
+
+stats = LazyModule("scipy.stats")
 
 CHUNK_ELEMENTS = 2**19
 """Signs held at once."""
@@ -26,7 +28,7 @@ def mcnemar_exact(num_only_first_correct: int, num_only_second_correct: int) -> 
     num_discordant = num_only_first_correct + num_only_second_correct
     if num_discordant == 0:
         return 1.0
-    return float(binomtest(num_only_first_correct, num_discordant, 0.5).pvalue)
+    return float(stats.binomtest(num_only_first_correct, num_discordant, 0.5).pvalue)
 
 
 def holm(p_values: Sequence[float] | FloatArray) -> FloatArray:

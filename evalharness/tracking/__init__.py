@@ -3,6 +3,7 @@
 from evalharness.tracking.comparison_upload import upload_comparison
 from evalharness.tracking.find_results import fetch_results, find_run, is_run_id
 from evalharness.tracking.links import compare_link, run_link
+from evalharness.tracking.repair_upload import upload_repair
 from evalharness.tracking.results_upload import upload_results
 from evalharness.tracking.runs import mark_killed_runs, start_run
 from evalharness.tracking.server import serve_ui
@@ -23,5 +24,6 @@ __all__ = [
     "serve_ui",
     "start_run",
     "upload_comparison",
+    "upload_repair",
     "upload_results",
 ]

@@ -19,6 +19,7 @@ UNUSUAL_KEYS = (
     "model.precision",
     "model.output",
     "dataset.resize",
+    "dataset.resize_size",
     "dataset.filter",
     "dataset.exif",
     "dataset.on_error",

@@ -11,8 +11,9 @@ from scipy.special import softmax
 from tiny_vit import UNDRAWN, build_tiny_model
 
 import evalharness
-from evalharness.errors import ConfigError
+from evalharness.errors import ConfigError, ResultsError
 from evalharness.inference import ForwardPass
+from evalharness.repairing.harm import read_harm
 
 SETTINGS = {
     "attention__methods": ["rollout", "grad_attention"],
@@ -197,6 +198,12 @@ def test_compare_lines_concepts_up(found, tiny_run, tmp_path):
     assert len(compared.concepts) == 3
     assert set(compared.concepts["matched_by"]) == {"centroids"}
     assert compared.concepts["overlap"].between(0, 1).all()
+
+
+def test_a_repair_reads_their_pull(found):
+    result, _ = found
+    with pytest.raises(ResultsError, match=r"nothing to repair: .*, got at most concept \d to "):
+        read_harm(result, 0.99)
 
 
 def test_too_few_photos_are_told_with_the_number_that_would_do(tiny_run, tmp_path):

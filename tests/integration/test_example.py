@@ -165,6 +165,8 @@ def test_the_demo_names_the_run_and_says_where_to_look(demo):
     process, runs_dir = demo
     error = " ".join(process.stderr.split())
     assert "shortcut: The shortcut is cat: it pulls verdicts to roses" in error
+    assert "repair of shortcut" in error
+    assert "cat added" in error
     assert "evalharness ui" in error
     assert (runs_dir / "demo" / "where_they_look.png").stat().st_size > 10_000
 

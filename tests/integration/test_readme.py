@@ -15,6 +15,7 @@ from evalharness.example.model import weights_path
 from evalharness.example.photos import generate_photos
 
 README = Path(__file__).parents[2] / "README.md"
+FINE_TUNED = Path(__file__).parents[1] / "fixtures" / "fine-tuned"
 # The reader's ViT-B/16 is the example's tiny ViT here, and few images are enough to see that a command works.
 STAND_IN = ("model=notebook", "model=example")
 FEWER = [
@@ -45,6 +46,8 @@ def folder(tmp_path_factory):
     for number, run in enumerate(("clean", "shortcut"), start=1):
         shutil.copy(weights_path(run), photos.root / f"run{number}.h5")
     shutil.copy(photos.annotations, photos.root / "regions.json")
+    shutil.copytree(FINE_TUNED, photos.root / "flowers-vit")
+    shutil.copy(photos.table_csv, photos.root / "test.csv")
     shutil.copy(photos.root / "photos" / "roses" / "0000.jpg", photos.root / "photo.jpg")
     return photos.root
 

@@ -11,8 +11,8 @@ from tiny_vit import CLASSES, UNDRAWN, build_tiny_model
 import evalharness
 from evalharness.audit import paste_cutout
 from evalharness.config.compose import overrides_from
+from evalharness.dataset.pasting import paste_into
 from evalharness.errors import ConfigError, DatasetError
-from evalharness.evaluating.stages.stress.pasting import paste_into
 
 NUM_STRESSED = 10
 

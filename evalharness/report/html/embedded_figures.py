@@ -12,6 +12,7 @@ from evalharness.report.html.thumbnails import to_jpeg
 
 TITLES = {
     "reliability": "Confidence against accuracy",
+    "risk_coverage": "How many verdicts can be believed at which error",
     "per_class": "Precision, recall and F1 of each class",
     "trust": "Which maps can be believed",
     "audit_quadrants": "Looks at it, uses it, both or neither",

@@ -21,7 +21,7 @@ from evalharness.report.html.thumbnails import Thumbnail
 TEMPLATES = Path(__file__).parent / "templates"
 MAX_BYTES = 30_000_000
 RESERVE = 500_000
-SCRIPTS = {"run": ("gallery.js", "run.js"), "comparison": ("gallery.js", "comparison.js")}
+SCRIPTS = {"run": ("gallery.js", "run.js"), "comparison": ("gallery.js", "comparison.js"), "repair": ()}
 """Parts of a page's script, by the name of its template."""
 
 

@@ -54,7 +54,7 @@ def safetensors(path):
         ("epoch=3.ckpt", torch_zip, "a PyTorch checkpoint"),
         ("renamed.h5", torch_zip, "a PyTorch checkpoint"),
         ("old.pth", torch_pickle, "a pickle, as PyTorch writes"),
-        ("model.safetensors", safetensors, "a safetensors file"),
+        ("renamed.weights", safetensors, "a safetensors file"),
         ("ViT-B_16.npz", lambda path: np.savez(path, cls=np.zeros(3)), "NumPy arrays, as the published checkpoints"),
     ],
 )
@@ -63,7 +63,8 @@ def test_other_formats_are_named(name, write, kind, tmp_path):
     write(path)
     message = refusal(path, tmp_path)
     assert kind in message
-    assert "model.save_weights('" in message
+    cures = {torch_zip: "timm.models.save_for_hf(", torch_pickle: "timm.models.save_for_hf(", safetensors: "model=timm"}
+    assert cures.get(write, "model.save_weights('") in message
     assert str(path) in message
 
 

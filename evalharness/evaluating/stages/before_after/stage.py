@@ -70,7 +70,10 @@ class BeforeAfter(Stage[BeforeAfterFinding]):
         weights, inputs = self.weights, rows.session.inputs
         if weights is None:
             return None
-        is_frozen = models.hash_backbone(weights) == rows.session.model_properties.backbone_sha256
+        is_frozen = (
+            models.hash_backbone(weights, inputs.config.model.image_size)
+            == rows.session.model_properties.backbone_sha256
+        )
         key = {"version": VERSION, "fingerprint": inputs.fingerprint, "reference": weights.sha256}
         table = rows.stored_table("reference", key, lambda: _compare(rows, weights, is_frozen=is_frozen))
         by_map = {map_id: table[table["map_id"] == map_id] for map_id in dict.fromkeys(table["map_id"])}

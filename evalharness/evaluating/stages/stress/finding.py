@@ -12,9 +12,9 @@ from rich.text import Text
 from evalharness import report
 from evalharness.audit import PullCell, PullLead
 from evalharness.console import interval_text, new_table, number_text, percent_text
+from evalharness.dataset.pasting import PastedPhoto
 from evalharness.evaluating.album import Album
 from evalharness.evaluating.stage import Finding
-from evalharness.evaluating.stages.stress.pasting import PastedPhoto
 from evalharness.records import Interval
 from evalharness.report import AttentionPair
 from evalharness.slugs import slug

@@ -28,12 +28,12 @@ from evalharness.audit.intervals import mean_interval, ratio_interval
 from evalharness.config import GateConfig, RunConfig, StressConfig
 from evalharness.console import progress_bar, tell_cost
 from evalharness.dataset.cutouts import Cutouts, load_cutouts
+from evalharness.dataset.pasting import PastedPhoto, paste_into
 from evalharness.errors import ConfigError
 from evalharness.evaluating.inputs import Inputs
 from evalharness.evaluating.session import EvaluatedRows
 from evalharness.evaluating.stage import Findings, Stage, name_rows
 from evalharness.evaluating.stages.stress.finding import StressedCategory, StressFinding, tell_stress
-from evalharness.evaluating.stages.stress.pasting import PastedPhoto, paste_into
 from evalharness.inference import ForwardPass
 from evalharness.records import FloatArray, MapSpec, UInt8Array
 
@@ -85,7 +85,7 @@ class Stress(Stage[StressFinding]):
         }
 
         def paste(row_id: str, category: str) -> PastedPhoto:
-            return paste_into(rows.session.photos, row_id, category, cutouts, inputs.config.stress)
+            return paste_into(rows.session.photos, row_id, category, cutouts, inputs.config.stress.scale)
 
         table = rows.stored_table("stress", key, lambda: _paste_all(rows, list(cutouts.by_category), paste, spec))
         return _summarise(inputs, table, spec.map_id if spec else None, paste)

@@ -8,11 +8,11 @@ from typing import Any
 import pandas as pd
 from rich.text import Text
 
-from evalharness import report
 from evalharness.evaluating.album import Album
 from evalharness.evaluating.stage import Finding
 from evalharness.evaluating.stages.what_is_it.crops import crop_of
 from evalharness.report.named_crops import NamedCrop, draw_named_crops, mark_box
+from evalharness.report.overlay import overlay
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class WhatIsItFinding(Finding):
             box = [float(row[edge]) for edge in ("top", "bottom", "left", "right")]
             photo = photos.load_photo(row_id)
             crop = crop_of(photo, box)
-            covered = report.overlay(
+            covered = overlay(
                 photo,
                 album.density(row_id, self.map_id),
                 density_max=album.config.density_max,

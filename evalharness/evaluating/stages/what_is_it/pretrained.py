@@ -9,13 +9,18 @@ import numpy as np
 from pydantic import ValidationError
 
 from evalharness import model as models
-from evalharness.config import ModelConfig, RunConfig
+from evalharness.completed_config import complete_model
+from evalharness.config import CHECKPOINTS, CUSTOM_SIZES, ModelConfig, RunConfig
 from evalharness.errors import ConfigError, EvalHarnessError, WeightsError
+from evalharness.model.checkpoints import read_checkpoint
+from evalharness.model.load import check_format
 from evalharness.model.stored_weights import StoredWeights, open_weights
 from evalharness.records import FloatArray, UInt8Array, WeightsSource
 from evalharness.weights_files import find_weights
 
 _MODEL_KEY = re.compile(rf"(?<![\w/.-])model\.({'|'.join(ModelConfig.model_fields)})(?!\w|\.\w)")
+TOLD = ("image_size", "preprocessing", "epsilon", "pooling")
+"""What a checkpoint's own files say, whatever the run's model has."""
 
 
 @dataclass(frozen=True)
@@ -68,15 +73,20 @@ def find_namer(config: RunConfig) -> Namer | None:
             where="attention.methods",
             fix="Name a method, such as attention.methods=[libra], or set what_is_it.num_images=0",
         )
-    wanted, built = config.what_is_it.weights, namer_config(config)
+    wanted = config.what_is_it.weights
     weights = None if wanted is None else find_weights(config, wanted, key="what_is_it.weights")
+    built = namer_config(config, weights)
     if weights is not None and built is not None:
         check_namer(built, weights)
     return Namer(config.model.backbone, config.model.image_size, weights, built)
 
 
-def namer_config(config: RunConfig) -> ModelConfig | None:
+def namer_config(config: RunConfig, source: WeightsSource | None = None) -> ModelConfig | None:
     """The pre-trained model as the run's `model` section with what `what_is_it` changes; None for the published one.
+
+    Args:
+        config: Of the run.
+        source: The weights, of which a checkpoint's files tell everything else; None: they are not looked at.
 
     Raises:
         ConfigError: What it changes does not fit, or no weights are published for the backbone.
@@ -96,6 +106,11 @@ def namer_config(config: RunConfig) -> ModelConfig | None:
         return None
     classes = models.imagenet_classes() if wanted.classes == "imagenet" else wanted.classes
     values = {**config.model.model_dump(), **wanted.model, "weights": wanted.weights, "classes": classes}
+    if source is not None and (source.file_format in CHECKPOINTS or config.model.backbone in CHECKPOINTS):
+        check_format(str(values["backbone"]), source)
+        described = read_checkpoint(source.path, architecture=wanted.model.get("architecture")).description
+        told = {**dict.fromkeys((*TOLD, *CUSTOM_SIZES)), **wanted.model, "classes": classes}
+        values = complete_model({**values, **told}, described, source.path)
     try:
         return ModelConfig.model_validate(values)
     except ValidationError as error:
@@ -113,7 +128,7 @@ def check_namer(config: ModelConfig, source: WeightsSource) -> None:
     Raises:
         WeightsError: They are others than those of the config.
     """
-    if config.builder or config.backbone == "from_file":
+    if config.builder or config.backbone in ("from_file", *CHECKPOINTS):
         return
     with open_weights(source) as stored:
         shapes = {name: array.shape for name, array in stored.backbone.items()}
