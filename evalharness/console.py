@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+FOLDED = 12
+"""Columns that a text which may be broken anywhere keeps at least."""
 WIDTH_OF_A_FILE = 120
 """Columns where no terminal says how many there are."""
 
@@ -58,15 +61,48 @@ def progress_bar(description: str, total: int, unit: str = "images") -> Iterator
         yield lambda count: progress.advance(task, count)
 
 
+class FittingTable(Table):
+    """A table below a heading of its own; where the terminal is too narrow for it, a block of lines for each row."""
+
+    heading: Text
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draws heading and table, or heading and blocks; nothing is ever cut."""
+        yield self.heading
+        if self._needed_width() <= options.max_width:
+            yield from super().__rich_console__(console, options)
+            return
+        names = [_as_text(column.header).plain for column in self.columns]
+        for row in zip(*(column.cells for column in self.columns), strict=True):
+            yield Text("")
+            yield from (
+                Text.assemble("  " * (number > 0), f"{name}: " if name else "", _as_text(cell))
+                for number, (name, cell) in enumerate(zip(names, row, strict=True))
+                if _as_text(cell).plain
+            )
+        yield Text("")
+
+    def _needed_width(self) -> int:
+        """Of the columns as narrow as they can be: text breaks between words, numbers do not break."""
+        widths = []
+        for column in self.columns:
+            lines = [line for cell in (column.header, *column.cells) for line in _as_text(cell).plain.splitlines()]
+            parts = [part for line in lines for part in ([line] if column.no_wrap else line.split())]
+            folds = column.overflow == "fold" and not column.no_wrap
+            widths.append(min(FOLDED, max(map(cell_len, parts), default=0)) if folds else
+                          max(map(cell_len, parts), default=0))  # fmt: skip
+        return sum(widths) + 3 * len(widths)
+
+
+def _as_text(cell: object) -> Text:
+    return cell if isinstance(cell, Text) else Text.from_markup(str(cell))
+
+
 def new_table(title: str | Text) -> Table:
     """A table without columns yet, narrow enough for a terminal."""
-    return Table(
-        title=title if isinstance(title, Text) else Text(title),
-        title_justify="left",
-        box=SIMPLE_HEAD,
-        collapse_padding=True,
-        pad_edge=False,
-    )
+    table = FittingTable(box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    table.heading = title if isinstance(title, Text) else Text(title, style="italic")
+    return table
 
 
 def number_text(value: float | None) -> str:
