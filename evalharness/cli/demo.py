@@ -1,5 +1,7 @@
 """`evalharness demo`: three fine-tuning runs, equally good on clean photos, one of which looks at the wrong thing."""
 
+import shlex
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -282,3 +284,19 @@ def _print_where_to_look(
     }
     for label, text in lines.items():
         console.print(f"{label + ':':<12}{text}", soft_wrap=True, markup=False)
+    console.print("\ntry next:", markup=False)
+    for command in _next_commands(runs, config):
+        console.print(f"  {command}", soft_wrap=True, markup=False)
+
+
+def _next_commands(runs: Sequence[DemoRun], config: RunConfig) -> list[str]:
+    """Ready to be pasted: what a first hour goes on with."""
+    guilty, clean = runs[-1], next(run for run in runs if run.name == "clean")
+    program = "evalharness" if shutil.which("evalharness") else shlex.quote(sys.argv[0])
+    photo = config.dataset.csv.parent / _find_cases(guilty)[-1][1]
+    where = "" if config.runs_dir == Path("runs") else f" runs_dir={shlex.quote(str(config.runs_dir))}"
+    return [
+        f"{program} inspect {shlex.quote(str(photo))} --run {shlex.quote(str(guilty.folder))}{where}",
+        f"{program} compare {shlex.quote(str(clean.folder))} {shlex.quote(str(guilty.folder))}{where}",
+        f"{program} ui{where}",
+    ]

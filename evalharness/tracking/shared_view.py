@@ -24,12 +24,12 @@ COMPRESSED = "deflate;"
 IMAGES_TAG_SEPARATOR = "+"
 MAX_IMAGES = 6
 SECTIONS = {
-    "Which run is better": (r"accuracy", r"macro_f1", r"believe/.*", r"coverage_at_risk"),
+    "Which run is better": (r"accuracy", r"macro_f1", r"believe/coverage_at_risk"),
     "What it relies on": (r"concepts/max_pull", r"concepts/num_harmful", r"audit/.*/relies_rate", r"audit/.*/lift"),
     "Is the map to be believed": (r"faithfulness/(?!random|center)[^/]+/(faithfulness|head_similarity)",),
 }
 """Metrics by pattern, in the order of the page."""
-COLUMNS = (r"accuracy", r"macro_f1", r"coverage_at_risk", r"concepts/max_pull", r"audit/.*/relies_rate")
+COLUMNS = (r"accuracy", r"macro_f1", r"believe/coverage_at_risk", r"concepts/max_pull", r"audit/.*/relies_rate")
 WHERE, REST = "Where it looks", "Everything else"
 
 

@@ -1,5 +1,8 @@
 """The bundled example through the whole harness: a model that has learned something, and mistakes that show then."""
 
+import shlex
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -169,6 +172,16 @@ def test_the_demo_names_the_run_and_says_where_to_look(demo):
     assert "cat added" in error
     assert "evalharness ui" in error
     assert (runs_dir / "demo" / "where_they_look.png").stat().st_size > 10_000
+
+
+def test_the_demo_says_what_to_try_next(demo):
+    process, _ = demo
+    commands = process.stderr.partition("try next:\n")[2].splitlines()
+    assert [shlex.split(command)[1] for command in commands if command] == ["inspect", "compare", "ui"]
+    paths = [Path(word) for command in commands for word in shlex.split(command) if "/results/" in word]
+    paths.append(Path(shlex.split(commands[0])[2]))
+    assert len(paths) == 4
+    assert all(path.exists() for path in paths), paths
 
 
 def rate_of_relying_on_the_cat(result):
