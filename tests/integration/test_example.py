@@ -193,3 +193,39 @@ def rate_of_relying_on_the_cat(result):
 def test_only_the_shortcut_relies_on_the_cat(audited):
     assert rate_of_relying_on_the_cat(audited["shortcut"])["value"] > 0.15
     assert rate_of_relying_on_the_cat(audited["clean"])["value"] < 0.12
+
+
+def test_every_run_is_judged_and_the_shortcut_is_believed_least(audited):
+    believed = {}
+    for run, result in audited.items():
+        found = result.manifest["findings"]["believe"]
+        judged = pd.read_parquet(result.folder / "judged.parquet")
+        assert judged["row_id"].tolist() == result.samples["row_id"].tolist()
+        assert judged["belief"].value_counts().to_dict() == {n: c for n, c in found["counts"].items() if c}
+        assert 0 <= result.metrics["believe/aurc"] <= 1
+        believed[run] = result.metrics["believe/coverage_at_risk"]
+        # A risk that ranks by nothing would be wrong among the least risky as often as anywhere.
+        right = result.samples["correct"].to_numpy()[np.argsort(judged["risk"].to_numpy(), kind="stable")]
+        assert right[: len(right) // 2].mean() > right[len(right) // 2 :].mean()
+    assert believed["shortcut"] < believed["clean"]
+
+
+def test_a_gate_on_what_may_be_believed_ends_with_3(overrides, tmp_path):
+    values = overrides(
+        "shortcut", tmp_path, limit=60, gate__min_coverage=0.99, report__contact_sheet=[], report__html=False
+    )
+    process = run_here("run", *overrides_from(values), cwd=tmp_path)
+    assert process.returncode == 3, process.stderr
+    assert "gate.min_coverage: " in process.stderr
+    assert "less than 99.0%" in " ".join(process.stderr.split())
+
+
+def test_what_may_be_believed_is_compared_on_the_same_photos(audited, tmp_path):
+    found = evalharness.compare(audited["clean"], audited["shortcut"], overrides={"runs_dir": str(tmp_path)})
+    rows = found.believe.set_index("measure")
+    assert set(rows.index) == {"coverage", "coverage_at_risk", "aurc"}
+    for name in ("coverage_at_risk", "aurc"):
+        for column, run in (("reference", "clean"), ("value", "shortcut")):
+            assert rows.loc[name, column] == pytest.approx(audited[run].metrics[f"believe/{name}"], abs=1e-6)
+    assert (rows["difference"] - (rows["value"] - rows["reference"])).abs().max() < 1e-9
+    assert any("of the verdicts may be believed" in remark for remark in found.remarks)
