@@ -17,12 +17,12 @@ usage: evalharness COMMAND [...]
 commands:
   run [key=value ...]      evaluate one model on one CSV of images; with -m, a
                            sweep over comma-separated values
-  demo                     evaluate the bundled example, audit it, show what went
-                           wrong, and repair it (two to three minutes)
+  demo                     evaluate the bundled example, audit it, show what
+                           went wrong, and repair it (two to three minutes)
   compare RUN RUN...       compare finished runs (results folders, or MLflow run
                            ids) on the same images
-  inspect IMAGE...         verdict, confidence and attention map of single
-                           images or folders (--run RUN, --json)
+  inspect IMAGE...         whether the verdict on a single image may be believed,
+                           and its attention map (--run RUN, --json)
   repair RUN repair.csv=CSV
                            mend the head of a run that relies on the wrong
                            thing, and prove it on the evaluated photos

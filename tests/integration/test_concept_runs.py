@@ -200,9 +200,9 @@ def test_compare_lines_concepts_up(found, tiny_run, tmp_path):
     assert compared.concepts["overlap"].between(0, 1).all()
 
 
-def test_a_repair_reads_their_pull(found):
+def test_a_repair_finds_nothing_where_no_pair_was_left_to_test(found):
     result, _ = found
-    with pytest.raises(ResultsError, match=r"nothing to repair: .*, got at most concept \d to "):
+    with pytest.raises(ResultsError, match=r"nothing to repair: .*, got no tested category"):
         read_harm(result, 0.99)
 
 

@@ -47,7 +47,11 @@ def told_keys(section, *arguments):
 
 @pytest.mark.parametrize("section", [*RunConfig.model_fields])
 def test_every_key_of_the_config_is_told_with_a_comment(section):
-    presets = ["model=notebook", "model=custom", "model=builder", "model=from_file"] if section == "model" else [""]
+    presets = (
+        ["model=notebook", "model=custom", "model=builder", "model=from_file", "model=huggingface", "model=timm"]
+        if section == "model"
+        else [""]
+    )
     told = {key: has for preset in presets for key, has in told_keys(section, preset).items()}
     assert set(told) == set(getattr(RunConfig.model_fields[section].annotation, "model_fields", {}))
     assert all(told.values()), told

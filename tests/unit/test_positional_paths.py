@@ -7,6 +7,7 @@ import pytest
 from evalharness.cli import compare, export, inspect, store
 from evalharness.config import RunConfig
 from evalharness.errors import ConfigError
+from evalharness.inspecting.stored_config import stored_config
 
 MANY_CLASSES = f"model.classes=[{','.join(f'class_{number}' for number in range(60))}]"
 """Longer than the name of a file may be."""
@@ -69,11 +70,11 @@ def test_settings_upon_a_stored_evaluation(monkeypatch, tmp_path):
         attention={"methods": ["rollout"]},
     ).model_dump(mode="json")
     monkeypatch.setattr(
-        "evalharness.finished_runs.find_result", lambda *_: SimpleNamespace(manifest={"config": stored})
+        "evalharness.inspecting.stored_config.find_result", lambda *_: SimpleNamespace(manifest={"config": stored})
     )
 
     def config(*overrides):
-        return inspect._stored_config("run", [f"runs_dir={tmp_path}", *overrides])[1]
+        return stored_config("run", [f"runs_dir={tmp_path}", *overrides])[1]
 
     assert config("model.weights=${x}=(1),b.h5").model.weights == "${x}=(1),b.h5"
     assert config("dataset.exclude=[2024_10,it's]").dataset.exclude == ("2024_10", "it's")

@@ -20,7 +20,8 @@ def composed(value):
 @pytest.mark.parametrize("name", ["raw", "vit", "rescale", "imagenet"])
 def test_a_name_stays_a_text_in_the_recipe(name):
     assert input_settings(composed(name)) == {
-        "image_size": [224, 224], "preprocessing": name, "resize": "squash", "filter": "bilinear", "exif": "ignore",
+        "image_size": [224, 224], "preprocessing": name, "resize": "squash", "resize_size": None,
+        "filter": "bilinear", "exif": "ignore",
     }  # fmt: skip
 
 

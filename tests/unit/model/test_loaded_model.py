@@ -97,7 +97,7 @@ class TestBackboneHash:
     @pytest.mark.parametrize("layout", FILES)
     def test_of_the_file_alone(self, layout, small_saved, loader):
         model = loader.load(small_saved[layout], **SMALL)
-        assert hash_backbone(model.weights) == model.backbone_sha256
+        assert hash_backbone(model.weights, model.image_size) == model.backbone_sha256
 
 
 def test_backbone_of_a_file_whose_head_is_another(first_file, loader):

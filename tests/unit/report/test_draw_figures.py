@@ -7,9 +7,9 @@ from made_up_run import GRID, build_run
 from PIL import Image
 
 from evalharness.config import ReportConfig
-from evalharness.report import draw_figures, overlay, select_logged
+from evalharness.report import draw_figures, select_logged
 from evalharness.report.figures import OVERLAY_PIXELS
-from evalharness.report.overlay import fit
+from evalharness.report.overlay import fit, overlay
 from evalharness.slugs import slug
 
 CONFIG = ReportConfig(num_pairs=3, num_logged_images=4)

@@ -6,8 +6,8 @@ from hypothesis.extra.numpy import arrays
 from matplotlib import colormaps
 
 from evalharness.records import Extent
-from evalharness.report import darken, overlay, upsample
-from evalharness.report.overlay import fit, side_by_side
+from evalharness.report import darken, upsample
+from evalharness.report.overlay import fit, overlay, side_by_side
 
 RNG = np.random.default_rng(0)
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from made_up_run import GRID, PHOTO_SIZE, build_run, frame_of
 
-from evalharness.report import AttentionPair, draw_contact_sheet, draw_prediction_grid, overlay
-from evalharness.report.overlay import fit
+from evalharness.report import AttentionPair, draw_contact_sheet, draw_prediction_grid
+from evalharness.report.overlay import fit, overlay
 from evalharness.report.photo_sheets import PHOTO_PIXELS
 from evalharness.report.style import RIGHT_COLOUR, RIGHT_SIGN, WRONG_COLOUR, WRONG_SIGN
 

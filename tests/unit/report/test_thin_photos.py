@@ -43,7 +43,9 @@ def test_sheets_stay_of_a_size_that_can_be_saved(size):
     figures = [
         draw_contact_sheet([pair], title="t", density_max=6),
         draw_prediction_grid(samples, lambda _: photo_of(size)),
-        draw_inspection("a", photo_of(size), np.ones((4, 4)), ["x"], [], style="overlay", density_max=6),
+        draw_inspection(
+            "a", photo_of(size), np.ones((4, 4)), ["x"], [], belief="check", style="overlay", density_max=6
+        ),
     ]
     for figure in figures:
         figure.savefig(io.BytesIO())

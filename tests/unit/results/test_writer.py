@@ -13,7 +13,7 @@ from evalharness.manifest import holds_results, read_manifest, write_json
 from evalharness.results import ArrayLayout, ResultsWriter
 from evalharness.results.recipe import fingerprint
 
-LAYOUT = ArrayLayout(num_rows=5, num_classes=3, hidden_size=4, grid_size=(2, 3), map_ids=("rollout",))
+LAYOUT = ArrayLayout(num_rows=5, num_classes=3, feature_size=4, grid_size=(2, 3), map_ids=("rollout",))
 RECIPE = {"seed": 1}
 
 
