@@ -21,8 +21,8 @@ commands:
                            went wrong, and repair it (two to three minutes)
   compare RUN RUN...       compare finished runs (results folders, or MLflow run
                            ids) on the same images
-  inspect IMAGE...         whether the verdict on a single image may be believed,
-                           and its attention map (--run RUN, --json)
+  inspect IMAGE...         may the verdict on a single image be believed?
+                           with its attention map (--run RUN, --json)
   repair RUN repair.csv=CSV
                            mend the head of a run that relies on the wrong
                            thing, and prove it on the evaluated photos
