@@ -4,8 +4,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import pytest
@@ -57,6 +55,7 @@ def test_the_readme_has_the_commands_that_are_tested_here():
     assert {"make demo", "make test"} <= set(commands())
 
 
+# `evalharness ui` is opened in test_tracking.py and in Chromium.
 @pytest.mark.parametrize("line", [line for line in EVALHARNESS if line != "evalharness ui"])
 def test_command(line, folder):
     words = line.replace(*STAND_IN).split()[1:]
@@ -68,29 +67,6 @@ def test_command(line, folder):
     else:
         process = run_here(*fewer, *limits, cwd=folder)
     assert process.returncode == 0, process.stderr
-
-
-def test_ui(folder):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "evalharness", "ui", "port=5187"], cwd=folder, stderr=subprocess.DEVNULL
-    )
-    try:
-        assert b"MLflow" in first_answer("http://127.0.0.1:5187/", timeout_s=90)
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-
-
-def first_answer(url, *, timeout_s):
-    deadline = time.monotonic() + timeout_s
-    while True:
-        try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                return answer.read()
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.5)
 
 
 def test_python_example(folder, monkeypatch):
