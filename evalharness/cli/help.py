@@ -146,8 +146,8 @@ PAGES = {
     ),
     "export": HelpPage(
         "evalharness export RESULT --to DIR [maps=npz|tiff|none] [key=value ...]",
-        "Writes a finished evaluation for other tools: tables as CSV, maps, embeddings, annotations as COCO. The log of "
-        "a bench becomes the CSV of the next evaluation.",
+        "Writes a finished evaluation for other tools: tables as CSV, maps, embeddings, annotations as COCO. The "
+        "log of a bench becomes the CSV of the next evaluation.",
         {
             "RESULT": f"{RESULT}, or the folder of a bench's log (runs/serve/...)",
             "maps=FORMAT": "npz (one file a map; the default), tiff (one file an image) or none",

@@ -99,9 +99,7 @@ class Access:
         if not self._is_token(content.decode("utf-8", "replace")):
             return _refuse(401, "token", "a token is needed.")
         answer = Response(status_code=204)
-        answer.set_cookie(
-            self._cookie, self._session(), max_age=WEEK_S, path="/", httponly=True, samesite="strict"
-        )
+        answer.set_cookie(self._cookie, self._session(), max_age=WEEK_S, path="/", httponly=True, samesite="strict")
         return answer
 
     def _session(self) -> str:

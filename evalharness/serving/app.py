@@ -16,7 +16,7 @@ from starlette.routing import Route
 from evalharness.serving import page
 from evalharness.serving.bench import Bench
 from evalharness.serving.languages import LANGUAGES, choose_language, refusal_text, texts, translate
-from evalharness.serving.refusals import Refusal
+from evalharness.serving.refusals import RefusalError
 from evalharness.serving.tables import csv_lines
 from evalharness.serving.uploads import read_body, read_photo
 from evalharness.serving.watching import FolderWatch
@@ -48,7 +48,11 @@ class Application:
                 Route("/map/{number:int}.png", self.draw_map),
                 *(Route(f"/{name}", self.send_file) for name in page.FILES),
             ],
-            exception_handlers={Refusal: _tell_refusal, HTTPException: _tell_status, ClientDisconnect: _tell_nobody},
+            exception_handlers={
+                RefusalError: _tell_refusal,
+                HTTPException: _tell_status,
+                ClientDisconnect: _tell_nobody,
+            },
         )
 
     async def show_page(self, request: Request) -> Response:
@@ -98,7 +102,8 @@ class Application:
                 "verdicts": [_in_language(self.bench.told(line), language) for line in lines],
                 "summary": self.bench.log.summary(),
                 "problems": [
-                    {"image": entry["name"], "error": refusal_text(entry["refusal"], language)} for entry in list(problems)
+                    {"image": entry["name"], "error": refusal_text(entry["refusal"], language)}
+                    for entry in list(problems)
                 ],
             }
         )
@@ -154,12 +159,12 @@ def _in_language(verdict: dict[str, Any], language: str) -> dict[str, Any]:
 
 def _picture(content: bytes | None, kind: str) -> Response:
     if content is None:
-        raise Refusal(404, "no_picture", "this picture is not kept", expected="one of the last verdicts")
+        raise RefusalError(404, "no_picture", "this picture is not kept", expected="one of the last verdicts")
     return Response(content, media_type=f"image/{kind}")
 
 
 async def _tell_refusal(request: Request, refusal: Exception) -> Response:
-    if not isinstance(refusal, Refusal):
+    if not isinstance(refusal, RefusalError):
         raise TypeError(type(refusal))
     headers = {"retry-after": str(refusal.values["seconds"])} if refusal.status == 503 else {}
     if refusal.status in (408, 413, 415, 503):

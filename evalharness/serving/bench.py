@@ -12,7 +12,7 @@ from evalharness.console import console, warn
 from evalharness.serving.judging import Judged, NotAPhoto, PhotoJudge
 from evalharness.serving.kept_photos import keep_photo
 from evalharness.serving.pictures import RecentPictures
-from evalharness.serving.refusals import Refusal, not_a_photo
+from evalharness.serving.refusals import RefusalError, not_a_photo
 from evalharness.serving.verdict_log import VerdictLog, WatchedFile
 from evalharness.serving.worker import Worker
 
@@ -48,7 +48,7 @@ class Bench:
             watched: The file, if it lies in the watched folder.
 
         Returns:
-            The verdict as it is told; a `Refusal` where the file is no photo.
+            The verdict as it is told; a `RefusalError` where the file is no photo.
         """
         return self.worker.submit(lambda: self._judge_safely(content, name=name, source=source, watched=watched))
 
@@ -60,7 +60,7 @@ class Bench:
             values: `{"is_right": true | false}` or `{"class": name}`.
 
         Raises:
-            Refusal: The values say something else, or there is no such verdict.
+            RefusalError: The values say something else, or there is no such verdict.
         """
         match values:
             case {"is_right": bool(is_right), **others} if not others:
@@ -68,7 +68,7 @@ class Bench:
             case {"class": str(name), **others} if not others and name in self.judge.classes:
                 return self.log.add_correction(number, is_right=None, class_name=name)
         classes = ", ".join(self.judge.classes)
-        raise Refusal(
+        raise RefusalError(
             422, "correction", "the correction cannot be used",
             expected=f'{{"is_right": true}}, {{"is_right": false}} or {{"class": one of {classes}}}',
         )  # fmt: skip
@@ -91,17 +91,17 @@ class Bench:
         """Whatever happens to one photo, the next one is judged."""
         try:
             return self._judge(content, name=name, source=source, watched=watched)
-        except Refusal:
+        except RefusalError:
             raise
         except OSError as error:
             warn(f"a verdict could not be logged, and was not told: {error}")
-            raise Refusal(
+            raise RefusalError(
                 507, "not_logged", "the verdict could not be logged", got=error.strerror,
                 fix="Make room on the disk, and send it again",
             ) from None  # fmt: skip
-        except Exception:
+        except Exception:  # noqa: BLE001 - told in the terminal, and the next photo is judged
             console.print_exception()
-            raise Refusal(
+            raise RefusalError(
                 500, "fault", "a fault in evalharness", fix="The terminal of `evalharness serve` tells more"
             ) from None
 
@@ -112,9 +112,7 @@ class Bench:
         number, digest = self.log.next_id, hashlib.sha256(content).hexdigest()
         path = self.pictures.put(number, content)
         try:
-            found = self.judge.judge(path)
-            if isinstance(found, NotAPhoto):
-                raise not_a_photo(found.reason)
+            found = self._ask(path)
             if self.config.keep is not None:
                 keep_photo(self.config.keep, digest, content)
             line = self.log.add_verdict(
@@ -134,6 +132,12 @@ class Bench:
             raise
         self.pictures.keep(number, path, found.density)
         return self.told(line)
+
+    def _ask(self, path: Path) -> Judged:
+        found = self.judge.judge(path)
+        if isinstance(found, NotAPhoto):
+            raise not_a_photo(found.reason)
+        return found
 
 
 def shown_name(name: str) -> str:

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from evalharness.serving.refusals import Refusal
+from evalharness.serving.refusals import RefusalError
 
 LANGUAGES = ("en", "ja")
 FOLDER = Path(__file__).parent / "page"
@@ -46,12 +46,14 @@ def translate(sentences: Sequence[str], language: str) -> list[str]:
     return [_translate(sentence, language) for sentence in sentences]
 
 
-def refusal_text(refusal: Refusal, language: str) -> str:
+def refusal_text(refusal: RefusalError, language: str) -> str:
     """A refusal in the words of the page."""
     told = texts(language)["refusals"].get(refusal.code)
     if told is None:
         return str(refusal)
-    values = {name: _translate(value, language) if name == "reason" else value for name, value in refusal.values.items()}
+    values = {
+        name: _translate(value, language) if name == "reason" else value for name, value in refusal.values.items()
+    }
     return str(told.format(**values))
 
 

@@ -48,8 +48,8 @@ class LogFile:
         size = os.fstat(self._file.fileno()).st_size
         content = json.dumps(line, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() + b"\n"
         try:
-            if self._file.write(content) != len(content):
-                raise OSError(f"only a part of a line could be written to {self.path.name}")
+            while content:
+                content = content[self._file.write(content) :]
             os.fsync(self._file.fileno())
         except OSError:
             os.ftruncate(self._file.fileno(), size)

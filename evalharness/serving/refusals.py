@@ -6,7 +6,7 @@ from typing import Any
 from evalharness.errors import EvalHarnessError
 
 
-class Refusal(EvalHarnessError):
+class RefusalError(EvalHarnessError):
     """A request that is not carried out; the service goes on.
 
     Args:
@@ -26,23 +26,23 @@ class Refusal(EvalHarnessError):
         self.values = dict(values or {})
 
 
-def not_a_photo(reason: str) -> Refusal:
+def not_a_photo(reason: str) -> RefusalError:
     """A file that cannot be judged."""
-    return Refusal(422, "not_a_photo", f"the photo cannot be read: {reason}", values={"reason": reason})
+    return RefusalError(422, "not_a_photo", f"the photo cannot be read: {reason}", values={"reason": reason})
 
 
-def too_large(max_bytes: int) -> Refusal:
+def too_large(max_bytes: int) -> RefusalError:
     """A file with more bytes than are taken."""
     megabytes = f"{max_bytes / 1e6:g}"
-    return Refusal(
+    return RefusalError(
         413, "too_large", "the photo is too large", expected=f"at most {megabytes} MB",
         fix="Send a smaller one, or raise serve.max_bytes", values={"megabytes": megabytes},
     )  # fmt: skip
 
 
-def queue_full(seconds: int) -> Refusal:
+def queue_full(seconds: int) -> RefusalError:
     """More photos than may wait."""
-    return Refusal(
+    return RefusalError(
         503, "queue_full", "too many photos are waiting", fix=f"Send it again in {seconds} s",
         values={"seconds": seconds},
     )  # fmt: skip

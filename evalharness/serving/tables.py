@@ -16,6 +16,7 @@ COLUMNS = (
     "reasons",
 )  # fmt: skip
 NEXT, MISSING, ALL = "next_evaluation.csv", "missing_photos.csv", "verdicts.csv"
+SAID: Mapping[bool | None, str] = {True: "right", False: "wrong", None: ""}
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -39,7 +40,7 @@ def csv_lines(path: Path) -> Iterator[str]:
         row = {
             **verdict,
             "reasons": "; ".join(verdict["reasons"]),
-            "said": {True: "right", False: "wrong"}.get(correction.get("is_right")),
+            "said": SAID[correction.get("is_right")],
             "said_class": true_class(verdict, correction),
         }
         yield _line([_plain(row[name]) for name in COLUMNS])
@@ -63,7 +64,9 @@ def export_log(log: Path, folder: Path) -> ExportedLog:
         ConfigError: The folder holds something else.
         ResultsError: The log is damaged.
     """
-    others = [path.name for path in folder.iterdir() if path.name not in (NEXT, MISSING, ALL)] if folder.exists() else []
+    others = (
+        [path.name for path in folder.iterdir() if path.name not in (NEXT, MISSING, ALL)] if folder.exists() else []
+    )
     if others:
         raise ConfigError(
             "export would mix with other files", expected="a new or empty folder", got=others[0], where=folder,

@@ -4,7 +4,7 @@ import asyncio
 
 from starlette.requests import Request
 
-from evalharness.serving.refusals import Refusal, too_large
+from evalharness.serving.refusals import RefusalError, too_large
 
 READ_TIMEOUT_S = 60.0
 
@@ -18,11 +18,11 @@ async def read_photo(request: Request, max_bytes: int, timeout_s: float = READ_T
         timeout_s: For all of it.
 
     Raises:
-        Refusal: It is too large, too slow, or a form.
+        RefusalError: It is too large, too slow, or a form.
         ClientDisconnect: The connection was cut.
     """
     if request.headers.get("content-type", "").startswith("multipart/"):
-        raise Refusal(
+        raise RefusalError(
             415, "form", "a form cannot be read", expected="the file itself as the body",
             fix="Send it as `curl --data-binary @photo.jpg` does",
         )  # fmt: skip
@@ -42,7 +42,7 @@ async def read_body(request: Request, max_bytes: int, timeout_s: float = READ_TI
                 if len(content) > max_bytes:
                     raise too_large(max_bytes)
     except TimeoutError:
-        raise Refusal(
+        raise RefusalError(
             408, "too_slow", "the photo did not arrive in time", expected=f"all of it within {timeout_s:g} s"
         ) from None
     return bytes(content)

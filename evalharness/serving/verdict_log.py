@@ -9,7 +9,7 @@ from typing import Any
 
 from evalharness.errors import ResultsError
 from evalharness.serving.log_file import LogFile, read_lines
-from evalharness.serving.refusals import Refusal
+from evalharness.serving.refusals import RefusalError
 
 BELIEFS = ("believe", "check", "unknown")
 NUM_RECENT = 50
@@ -81,12 +81,12 @@ class VerdictLog:
             class_name: What it is.
 
         Raises:
-            Refusal: There is no such verdict, or it names no class that could be right or wrong.
+            RefusalError: There is no such verdict, or it names no class that could be right or wrong.
         """
         if not 1 <= number <= len(self._said):
-            raise Refusal(404, "no_verdict", "there is no such verdict", got=number)
+            raise RefusalError(404, "no_verdict", "there is no such verdict", got=number)
         if class_name is None and self._said[number - 1][1] is None:
-            raise Refusal(
+            raise RefusalError(
                 422, "no_class", "this verdict names no class that could be right or wrong", fix="Say which class it is"
             )
         return self._append(

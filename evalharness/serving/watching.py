@@ -13,7 +13,7 @@ from evalharness.console import warn
 from evalharness.errors import ConfigError
 from evalharness.folders import IMAGE_SUFFIXES, SYSTEM_PREFIXES
 from evalharness.serving.bench import Bench
-from evalharness.serving.refusals import Refusal, not_a_photo, too_large
+from evalharness.serving.refusals import RefusalError, not_a_photo, too_large
 from evalharness.serving.verdict_log import WatchedFile
 
 LOOK_EVERY_S = 0.5
@@ -114,7 +114,7 @@ class FolderWatch:
             with self._bench.worker.place():
                 content = path.read_bytes()
                 self._bench.submit(content, name=path.name, source="folder", watched=seen.file).result()
-        except Refusal as refusal:
+        except RefusalError as refusal:
             self._refuse(path, seen, refusal)
         except FileNotFoundError:
             return
@@ -123,7 +123,7 @@ class FolderWatch:
         else:
             self._done.add(seen.file)
 
-    def _refuse(self, path: Path, seen: _Seen, refusal: Refusal) -> None:
+    def _refuse(self, path: Path, seen: _Seen, refusal: RefusalError) -> None:
         if refusal.code == "queue_full":
             # Looked at again next time, as if for the first.
             seen.num_looks -= 1

@@ -33,7 +33,7 @@ class Worker:
         """A place in the queue. It is taken before a photo is read, so that few are in memory.
 
         Raises:
-            Refusal: All are taken.
+            RefusalError: All are taken.
         """
         if not self._places.acquire(blocking=False):
             raise queue_full(max(1, math.ceil(self._max_queue * self._mean_s)))
