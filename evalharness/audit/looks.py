@@ -64,6 +64,28 @@ class LooksSummary:
     auc: Interval
 
 
+def measure_share(maps: FloatArray, coverage: FloatArray, ignored: FloatArray) -> FloatArray:
+    """The share alone, of `measure_looks`, (images,); NaN where it is not defined."""
+    return _weigh(maps, coverage, ignored)[3]
+
+
+def _weigh(
+    maps: FloatArray, coverage: FloatArray, ignored: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, BoolArray]:
+    """Heat and counted part of each patch, (images, patches); area, share, and whether there is a map, (images,)."""
+    shape = (len(maps), int(np.prod(maps.shape[1:])))
+    heat, inside = (np.asarray(values, np.float64).reshape(shape) for values in (maps, coverage))
+    counted = 1 - np.asarray(ignored, np.float64).reshape(shape)
+    area = _divide(inside.sum(axis=1), counted.sum(axis=1))
+    is_finite = np.isfinite(heat).all(axis=1)
+    heat = np.where(is_finite[:, None], heat, 0)
+    total = (counted * heat).sum(axis=1)
+    has_map = is_finite & (total > 0)
+    is_defined = has_map & (area > ROUNDING) & ~(area > 1 - ROUNDING)
+    share = np.where(is_defined, _divide((inside * heat).sum(axis=1), total), np.nan)
+    return heat, counted, area, share, has_map
+
+
 def measure_looks(maps: FloatArray, coverage: FloatArray, ignored: FloatArray | None = None) -> Looks:
     """Measures maps against a region.
 
@@ -76,22 +98,11 @@ def measure_looks(maps: FloatArray, coverage: FloatArray, ignored: FloatArray | 
         coverage: Covered part of each patch, same shape, precedence resolved.
         ignored: Left out part of each patch, of `ImageRegions.left_out`, same shape; without it, none.
     """
-    num_images, num_patches = len(maps), int(np.prod(maps.shape[1:]))
-    heat = np.asarray(maps, np.float64).reshape(num_images, num_patches)
-    inside = np.asarray(coverage, np.float64).reshape(num_images, num_patches)
     if ignored is None:
         ignored = np.zeros(maps.shape)
-    counted = 1 - np.asarray(ignored, np.float64).reshape(num_images, num_patches)
-
-    area = _divide(inside.sum(axis=1), counted.sum(axis=1))
-    is_finite = np.isfinite(heat).all(axis=1)
-    heat = np.where(is_finite[:, None], heat, 0)
-    total = (counted * heat).sum(axis=1)
+    heat, counted, area, share, has_map = _weigh(maps, coverage, ignored)
     is_empty, is_full = ~(area > ROUNDING), area > 1 - ROUNDING
-    has_map = is_finite & (total > 0)
     is_defined = has_map & ~is_empty & ~is_full
-    share = np.where(is_defined, _divide((inside * heat).sum(axis=1), total), np.nan)
-
     mask = grid_mask(coverage, ignored).reshape(heat.shape)
     is_ranked = counted > HALF
     can_rank = is_defined & mask.any(axis=1) & (mask != is_ranked).any(axis=1)

@@ -23,6 +23,8 @@ USAGE = (
     "Usage: evalharness inspect IMAGE... [--run RUN] [--json] [--to DIR] [object=x,y,width,height] [top_k=3] "
     "[overrides]"
 )
+FEW = 4
+"""Images up to which the model is not compiled."""
 NO_CSV = "no-dataset.csv"
 COLOURS = {"believe": "green", "check": "yellow", "unknown": "red"}
 
@@ -46,7 +48,7 @@ def inspect(arguments: Sequence[str]) -> int:
     from evalharness.inspecting.named_images import list_images
 
     paths = list_images(request.images)
-    config, bench = _open(request)
+    config, bench = _open(request, is_compiled=len(paths) > FEW)
     from evalharness.inspecting.inspection import Unreadable
     from evalharness.inspecting.pipeline import inspect_images
 
@@ -63,7 +65,7 @@ def inspect(arguments: Sequence[str]) -> int:
     return 1 if any(isinstance(entry, Unreadable) for entry in found) else 0
 
 
-def _open(request: Request) -> "tuple[RunConfig, Bench]":
+def _open(request: Request, *, is_compiled: bool) -> "tuple[RunConfig, Bench]":
     """The config and the bench; files that are not there are told before TensorFlow is imported."""
     if request.run is None:
         has_csv = any(override.startswith("dataset.csv=") for override in request.overrides)
@@ -71,7 +73,7 @@ def _open(request: Request) -> "tuple[RunConfig, Bench]":
         look_first(config, ("model.weights", "dataset.csv") if has_csv else ("model.weights",))
         from evalharness.inspecting.bench import open_bench
 
-        return config, open_bench(config, has_csv=has_csv, top_k=request.top_k)
+        return config, open_bench(config, has_csv=has_csv, top_k=request.top_k, is_compiled=is_compiled)
     from evalharness.inspecting.stored_config import stored_config
 
     stored, config = stored_config(request.run, request.overrides)
@@ -79,7 +81,7 @@ def _open(request: Request) -> "tuple[RunConfig, Bench]":
     from evalharness.inspecting.bench import check_same_input, open_bench
 
     check_same_input(stored, config)
-    return config, open_bench(config, stored=stored, top_k=request.top_k)
+    return config, open_bench(config, stored=stored, top_k=request.top_k, is_compiled=is_compiled)
 
 
 def parse_arguments(arguments: Sequence[str]) -> Request:

@@ -55,13 +55,14 @@ class ForwardPass:
     Args:
         model: The loaded model.
         specs: The maps to compute.
+        is_compiled: False for a handful of images: compiling then takes longer than it saves.
 
     Raises:
         ConfigError: An option of a map does not fit the model.
         ModelError: `libra` has no rule for a layer of the model.
     """
 
-    def __init__(self, model: VisionTransformer, specs: Sequence[MapSpec]) -> None:
+    def __init__(self, model: VisionTransformer, specs: Sequence[MapSpec], *, is_compiled: bool = True) -> None:
         check_options(
             specs, num_layers=model.num_layers, num_heads=model.num_heads, grid_size=model.grid_size,
             pooling=model.pooling,
@@ -69,6 +70,9 @@ class ForwardPass:
         self.model = model
         self._specs = tuple(specs)
         self._pull_back = model.freeze() if self._targets("frozen_gradients") else None
+        self._compiled, self._compiled_logits = self._trace_and_reduce, self._logits_alone
+        if not is_compiled:
+            return
         images = tf.TensorSpec((None, *model.image_size, 3), tf.uint8)
         self._compiled = tf.function(self._trace_and_reduce, input_signature=[images, tf.TensorSpec((None,), tf.int32)])
         self._compiled_logits = tf.function(self._logits_alone, input_signature=[images])

@@ -22,19 +22,20 @@ class BlockTokens:
     Args:
         model: The loaded model.
         block: From 1.
+        is_compiled: False for a handful of images.
 
     Raises:
         ConfigError: The model has no such block.
     """
 
-    def __init__(self, model: VisionTransformer, block: int) -> None:
+    def __init__(self, model: VisionTransformer, block: int, *, is_compiled: bool = True) -> None:
         if not 1 <= block <= model.num_layers:
             raise ConfigError(
                 "no such block", expected=f"1 to {model.num_layers}", got=block, where="concepts.block",
             )  # fmt: skip
         self._model, self._block = model, block
         images = tf.TensorSpec((None, *model.image_size, 3), tf.uint8)
-        self._compiled = tf.function(self._trace, input_signature=[images])
+        self._compiled = tf.function(self._trace, input_signature=[images]) if is_compiled else self._trace
 
     def __call__(self, images: UInt8Array) -> tuple[FloatArray, FloatArray]:
         """Tokens of images (B, height, width, 3).

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from evalharness.annotations import Annotations, load_annotations
-from evalharness.audit import BoolArray, find_photo, grid_coverage, measure_looks, place_mask
+from evalharness.audit import BoolArray, find_photo, grid_coverage, place_mask
+from evalharness.audit.looks import measure_share
 from evalharness.console import note, warn
 from evalharness.dataset import list_rows
 from evalharness.errors import EvalHarnessError
@@ -51,7 +52,7 @@ def measure_shares(
         return {}
     ignored, shares = grid_coverage(left_out, (rows, columns))[None], dict[str, float]()
     for name, covered in coverage.items():
-        share = float(measure_looks(density[None], grid_coverage(covered, (rows, columns))[None], ignored).share[0])
+        share = float(measure_share(density[None], grid_coverage(covered, (rows, columns))[None], ignored)[0])
         if np.isfinite(share):
             shares |= {name: share, "outside": 1 - share} if name == "object" else {name: share}
     return shares

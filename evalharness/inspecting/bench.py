@@ -29,12 +29,14 @@ class Bench:
     stored: StoredResult | None = None
     top_k: int = 3
     """Classes that are named."""
+    is_compiled: bool = True
+    """False for a handful of images: compiling the model then takes longer than it saves."""
 
     @cached_property
     def forward(self) -> ForwardPass:
         """The compiled model."""
         model = models.load_model(self.config.model, classes=self.classes, source=self.weights)
-        return ForwardPass(model, () if self.spec is None else (self.spec,))
+        return ForwardPass(model, () if self.spec is None else (self.spec,), is_compiled=self.is_compiled)
 
     @cached_property
     def judge(self) -> StoredJudge | None:
@@ -45,14 +47,19 @@ class Bench:
     def tokens_of(self) -> BlockTokens | None:
         """What describes regions; None where no concept of the evaluation is harmful."""
         concepts = self.judge.concepts if self.judge is not None else None
-        return None if concepts is None else BlockTokens(self.forward.model, concepts.block)
+        return (
+            None if concepts is None else BlockTokens(self.forward.model, concepts.block, is_compiled=self.is_compiled)
+        )
 
     @cached_property
     def evaluated(self) -> EvaluatedImages | None:
         """The images of the stored evaluation."""
         map_id = self.spec.map_id if self.spec else None
-        judge = None if self.judge is None else self.judge.fitted
-        return None if self.stored is None else EvaluatedImages.of(self.stored, map_id, judge)
+        if self.stored is None:
+            return None
+        if self.judge is None:
+            return EvaluatedImages.of(self.stored, map_id)
+        return EvaluatedImages.of(self.stored, map_id, self.judge.fitted, self.judge.temperature)
 
     def tell_what_is_known(self) -> None:
         """Notes what the stored evaluation can tell and what it cannot."""
@@ -60,7 +67,14 @@ class Bench:
             note(sentence)
 
 
-def open_bench(config: RunConfig, *, stored: StoredResult | None = None, has_csv: bool = True, top_k: int = 3) -> Bench:
+def open_bench(
+    config: RunConfig,
+    *,
+    stored: StoredResult | None = None,
+    has_csv: bool = True,
+    top_k: int = 3,
+    is_compiled: bool = True,
+) -> Bench:
     """Finds the weights, the classes and the map, and sets TensorFlow up.
 
     Args:
@@ -68,6 +82,7 @@ def open_bench(config: RunConfig, *, stored: StoredResult | None = None, has_csv
         stored: An evaluation of the same model, to judge images by.
         has_csv: Whether `dataset.csv` names a file, which then tells the classes.
         top_k: How many classes to name.
+        is_compiled: False for a handful of images.
 
     Raises:
         EvalHarnessError: Weights or classes that cannot be used, or weights that are not those of the evaluation.
@@ -83,7 +98,7 @@ def open_bench(config: RunConfig, *, stored: StoredResult | None = None, has_csv
         )
     classes = stored.classes if stored is not None else known_classes(config, has_csv=has_csv)
     models.configure_tensorflow(config.seed)
-    return Bench(config, classes, weights, bench_map(config, classes), stored, top_k)
+    return Bench(config, classes, weights, bench_map(config, classes), stored, top_k, is_compiled)
 
 
 def known_classes(config: RunConfig, *, has_csv: bool) -> tuple[str, ...]:

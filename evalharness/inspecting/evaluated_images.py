@@ -92,12 +92,19 @@ class EvaluatedImages:
     """What can be told and what cannot, as sentences."""
 
     @classmethod
-    def of(cls, stored: StoredResult, map_id: str | None, judge: FittedJudge | None = None) -> "EvaluatedImages":
+    def of(
+        cls,
+        stored: StoredResult,
+        map_id: str | None,
+        judge: FittedJudge | None = None,
+        temperature: Temperature | None = None,
+    ) -> "EvaluatedImages":
         """Measures a stored evaluation.
 
         Args:
             stored: The evaluation.
             map_id: The map that new images get.
+            temperature: Of the confidences, where it is stored.
             judge: Tells how unlike an image is; None: told by the features alone.
         """
         num_images, digests = len(stored.samples), stored.samples["sha256"]
@@ -109,7 +116,7 @@ class EvaluatedImages:
             return cls(places, units, None, None, None, {}, (f"{reason} ({MIN_IMAGES} are needed)",))
         labels = np.array([stored.classes.index(label) for label in stored.samples["label"]])
         seed = int(stored.recipe["seed"])
-        temperature = cross_fit_temperature(stored.logits, labels, groups, seed=seed)
+        temperature = temperature or cross_fit_temperature(stored.logits, labels, groups, seed=seed)
         noise: dict[str, FloatArray] = {}
         if map_id is not None and map_id in stored.map_ids:
             noise = _noise(np.asarray(stored.maps(map_id), np.float32))

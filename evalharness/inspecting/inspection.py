@@ -44,7 +44,8 @@ class Inspection:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a person should know before believing the verdict or the map."""
-        found = self.place.warnings if self.place else ()
+        # Of what is unknown the reasons say so, and its map shows nothing.
+        found = self.place.warnings if self.place and self.belief != "unknown" else ()
         if self.density is not None and not np.isfinite(self.density).all():
             return (*found, f"the map {self.map_id} is not defined for this image")
         return found

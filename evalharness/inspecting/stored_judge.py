@@ -1,7 +1,9 @@
 """The judge of a stored evaluation, and what it says of new photos."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.special import softmax
@@ -13,6 +15,7 @@ from evalharness.inspecting.harmful_concepts import HarmfulConcepts
 from evalharness.inspecting.images import LoadedImage
 from evalharness.inspecting.judgement import Judgement, explain
 from evalharness.manifest import JUDGE
+from evalharness.metrics.temperature import Temperature
 from evalharness.records import BatchOutput, FloatArray
 from evalharness.results import StoredResult
 from evalharness.statistics import resampling_units
@@ -28,6 +31,8 @@ class StoredJudge:
     map_id: str
     """Whose noise it reads; empty without a map."""
     concepts: HarmfulConcepts | None
+    temperature: Temperature | None = None
+    """Of the evaluation's confidences; None where an earlier version did not keep it."""
 
     @classmethod
     def of(cls, stored: StoredResult) -> "StoredJudge | None":
@@ -39,7 +44,7 @@ class StoredJudge:
         units = resampling_units(list(stored.samples["group"]), len(labels))
         with np.load(path) as arrays:
             fitted = FittedJudge.from_arrays({name: arrays[name] for name in arrays}, labels=labels, units=units)
-            return cls(fitted, str(arrays["map_id"]), HarmfulConcepts.of(stored))
+            return cls(fitted, str(arrays["map_id"]), HarmfulConcepts.of(stored), _temperature(arrays))
 
     def judge(
         self, images: Sequence[LoadedImage], output: BatchOutput, forward: ForwardPass, tokens_of: BlockTokens | None
@@ -79,6 +84,13 @@ class StoredJudge:
             return NO_HARM, None
         density = output.densities[self.concepts.map_id][index]
         return self.concepts.look(forward, tokens_of, image, output.logits[index], density)
+
+
+def _temperature(arrays: Mapping[str, Any]) -> Temperature | None:
+    if "temperature" not in arrays:
+        return None
+    values = json.loads(str(arrays["temperature"]))
+    return Temperature(**{**values, "folds": tuple(values["folds"])})
 
 
 def _column(values: Sequence[float], concepts: HarmfulConcepts | None) -> FloatArray | None:

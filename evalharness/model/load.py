@@ -171,6 +171,13 @@ def _read(config: ModelConfig, source: WeightsSource) -> Checkpoint:
 
 
 def _build(config: ModelConfig, classes: Sequence[str], checkpoint: Checkpoint | None) -> "tf.keras.Model":
+    import tensorflow as tf
+
+    if checkpoint is None and config.builder is None:
+        # The layers are known to have no control flow that AutoGraph would have to convert, which takes seconds.
+        return tf.autograph.experimental.do_not_convert(build_keras_model)(
+            config, num_classes=_num_outputs(config, classes)
+        )
     if checkpoint is None:
         return build_keras_model(config, num_classes=_num_outputs(config, classes))
     with precision_policy(config.precision):

@@ -37,7 +37,9 @@ def main() -> None:
     parser.add_argument("--notebook-images", type=int, default=200)
     parser.add_argument("--notebook-maps", type=int, default=12, help="maps timed of the notebook's way, per image")
     parser.add_argument("--run-images", type=int, default=1000, help="images of the run whose overhead is measured")
-    parser.add_argument("--only", choices=["methods", "bfloat16", "notebook", "overhead", "batch-memory", "memory"])
+    parser.add_argument(
+        "--only", choices=["methods", "bfloat16", "notebook", "overhead", "batch-memory", "memory", "start"]
+    )
     parser.add_argument("--memory-child", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--batch-child", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -58,6 +60,7 @@ def main() -> None:
             "overhead": lambda: bench_overhead(folder, arguments.run_images),
             "batch-memory": lambda: bench_batch_memory(folder),
             "memory": lambda: bench_memory(folder),
+            "start": lambda: bench_start(folder, arguments.repeats),
         }
         for section, run in sections.items():
             if arguments.only in (None, section):
@@ -352,6 +355,30 @@ def report_batch_memory(folder: Path, name: str) -> None:
         else:
             forward(images, np.zeros(32, np.int32), [""] * 32)
     print(json.dumps({"peak_mb": peak_mb(), "loaded_mb": loaded_mb}))
+
+
+def bench_start(folder: Path, repeats: int) -> None:
+    """One photo inspected by the bundled example's tiny ViT, to importing TensorFlow alone, each a new process."""
+    import evalharness
+    from evalharness.example.model import weights_path
+    from evalharness.example.photos import generate_photos
+
+    photos = generate_photos(folder / "example", num_photos=100)
+    values = {
+        "model": "example", "model.weights": str(weights_path("clean")), "dataset.csv": str(photos.table_csv),
+        "attention.methods": ["grad_attention"], "model.probe": 0, "runs_dir": str(folder / "runs"),
+    }  # fmt: skip
+    result = evalharness.evaluate(values)
+    photo = photos.root / result.samples["path"][0]
+    inspect = ["-m", "evalharness", "inspect", str(photo), "--run", str(result.folder), "--to", str(folder / "seen")]
+
+    def seconds(arguments: list[str]) -> float:
+        start = time.perf_counter()
+        subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
+        return time.perf_counter() - start
+
+    timed = {"import tensorflow": lambda: seconds(["-c", "import tensorflow"]), "inspect": lambda: seconds(inspect)}
+    interleaved(timed, "import tensorflow", repeats, "one photo, bundled tiny ViT, with its map and its judge")
 
 
 def bench_memory(folder: Path) -> None:

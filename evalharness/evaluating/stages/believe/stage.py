@@ -1,6 +1,8 @@
 """Fits the judge on the evaluation, for `inspect` and for the run's coverage; the model is not asked again."""
 
+import json
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -17,6 +19,7 @@ from evalharness.evaluating.stages.believe.finding import BelieveFinding
 from evalharness.evaluating.stages.believe.harm import measure_harm
 from evalharness.evaluating.stages.concepts.finding import ConceptsFinding
 from evalharness.manifest import JUDGE, JUDGED
+from evalharness.metrics.temperature import cross_fit_temperature
 from evalharness.records import FloatArray
 from evalharness.statistics import resampling_units
 
@@ -45,7 +48,13 @@ class Believe(Stage[BelieveFinding]):
         evidence = gather_evidence(rows, earlier)
         with rows.session.clock.timed("believe"):
             fitted = fit_judge(evidence, rows.labels, units, guarantee, seed=config.seed)
-            np.savez_compressed(rows.writer.folder / JUDGE, map_id=_map_id(rows) or "", **fitted.judge.to_arrays())
+            temperature = cross_fit_temperature(rows.logits, rows.labels, rows.groups, seed=config.seed)
+            np.savez_compressed(
+                rows.writer.folder / JUDGE,
+                map_id=_map_id(rows) or "",
+                temperature=json.dumps(asdict(temperature)),
+                **fitted.judge.to_arrays(),
+            )
             store(rows, fitted.judged)
             return _measure(rows, evidence, fitted)
 

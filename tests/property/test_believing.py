@@ -1,0 +1,85 @@
+"""Bounds and ranks of the judge against slow enumeration and SciPy's distributions."""
+
+from itertools import product
+from math import comb
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import beta, binom
+
+from evalharness.believing.neighbours import Neighbours
+from evalharness.believing.threshold import choose_threshold, error_p_value, error_upper_bound, num_without_error
+
+
+@given(st.integers(1, 40), st.data(), st.floats(0.01, 0.5))
+def test_the_p_value_is_the_sum_of_the_binomial_terms(num, data, rate):
+    wrong = data.draw(st.integers(0, num))
+    terms = sum(comb(num, k) * rate**k * (1 - rate) ** (num - k) for k in range(wrong + 1))
+    assert error_p_value(wrong, num, rate) == pytest.approx(terms)
+    assert error_p_value(wrong, num, rate) == pytest.approx(binom.cdf(wrong, num, rate))
+
+
+@given(st.integers(1, 300), st.data(), st.floats(0.5, 0.99))
+def test_the_upper_bound_is_the_rate_at_which_so_few_errors_are_just_as_rare(num, data, confidence):
+    wrong = data.draw(st.integers(0, num - 1))
+    bound = error_upper_bound(wrong, num, confidence)
+    assert error_p_value(wrong, num, bound) == pytest.approx(1 - confidence, abs=1e-6)
+    assert bound == pytest.approx(beta.ppf(confidence, wrong + 1, num - wrong))
+
+
+@given(st.floats(0.005, 0.5), st.floats(0.5, 0.99))
+def test_so_many_without_an_error_do_and_one_fewer_does_not(rate, confidence):
+    needed = num_without_error(rate, confidence)
+    assert error_p_value(0, needed, rate) <= (1 - confidence) * (1 + 1e-6)
+    assert error_p_value(0, needed - 1, rate) > (1 - confidence) * (1 - 1e-6)
+
+
+def test_two_per_cent_at_ninety_take_114():
+    assert num_without_error(0.02, 0.9) == 114
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**16), st.sampled_from([0.1, 0.2]), st.sampled_from([0.8, 0.9]))
+def test_what_is_chosen_passes_the_bound_and_does_not_depend_on_the_order(seed, rate, confidence):
+    generator = np.random.default_rng(seed)
+    num = 120
+    scores, units = generator.random(num).round(2), generator.integers(0, 80, num)
+    wrong = generator.random(num) < scores * 0.4
+    found = choose_threshold(scores, wrong, units, max_error=rate, confidence=confidence)
+    order = generator.permutation(num)
+    again = choose_threshold(scores[order], wrong[order], units[order], max_error=rate, confidence=confidence)
+    assert found == again
+    if found.limit is not None:
+        believed = scores <= found.limit
+        assert found.num_groups == len(set(units[believed]))
+        assert found.num_wrong_groups == len(set(units[believed & wrong]))
+        assert found.upper_bound <= rate + 1e-9
+
+
+def test_the_error_rate_of_the_whole_choice_by_enumeration():
+    """Twelve photos in the order of their risk, all wrong with the same probability just above what is allowed."""
+    rate, confidence, num = 0.3, 0.8, 12
+    scores, units = np.arange(num, dtype=float), np.arange(num)
+    promised = sum(
+        rate ** sum(wrong) * (1 - rate) ** (num - sum(wrong))
+        for wrong in product((0, 1), repeat=num)
+        if choose_threshold(scores, np.array(wrong, bool), units, max_error=rate, confidence=confidence).limit
+        is not None
+    )
+    assert promised <= 1 - confidence
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**16))
+def test_the_rank_of_a_photo_is_that_among_all_with_it_counted_in(seed):
+    """Full conformal: every photo scored among all the others, the new one included."""
+    generator = np.random.default_rng(seed)
+    points = generator.normal(size=(31, 3)) * generator.uniform(0.5, 3, (31, 1))
+    known = Neighbours.of(points[:-1], np.arange(30))
+    distances = known.distances(points[-1:])
+    (p_value,) = known.novelty_p_values(distances, np.array([-1]))
+    table = np.linalg.norm(points[:, None] - points, axis=2)
+    scores = [np.sort(np.delete(row, place))[:5].mean() for place, row in enumerate(table)]
+    assert p_value == pytest.approx(np.mean(np.array(scores) >= scores[-1] - 1e-9))
