@@ -32,8 +32,8 @@ class HelpPage:
 
 
 RUN_SECTIONS = (
-    "model", "dataset", "attention", "audit", "faithfulness", "stress", "what_is_it", "concepts", "gate", "report",
-    "bootstrap", "tracking", "runs_dir", "output_dir", "batch_size", "num_workers", "limit", "seed", "resume",
+    "model", "dataset", "attention", "audit", "faithfulness", "stress", "what_is_it", "concepts", "believe", "gate",
+    "report", "bootstrap", "tracking", "runs_dir", "output_dir", "batch_size", "num_workers", "limit", "seed", "resume",
 )  # fmt: skip
 KEYS = "overrides one of the keys below"
 RESULT = "a results folder (runs/results/...), or an MLflow run id"

@@ -17,8 +17,8 @@ usage: evalharness COMMAND [...]
 commands:
   run [key=value ...]      evaluate one model on one CSV of images; with -m, a
                            sweep over comma-separated values
-  demo                     evaluate the bundled example, audit it, show what went
-                           wrong, and repair it (two to three minutes)
+  demo                     evaluate the bundled example, audit it, show what
+                           went wrong, and repair it (two to three minutes)
   compare RUN RUN...       compare finished runs (results folders, or MLflow run
                            ids) on the same images
   inspect IMAGE...         verdict, confidence and attention map of single

@@ -53,6 +53,8 @@ def load_judge(stored: "StoredResult", config: "RunConfig") -> "PhotoJudge":
     Raises:
         EvalHarnessError: The evaluation or its weights cannot be used.
     """
+    import numpy as np
+
     from evalharness.inspecting.bench import check_same_input, open_bench
     from evalharness.inspecting.pipeline import inspect_images
     from evalharness.serving.judging import PhotoJudge
@@ -64,7 +66,13 @@ def load_judge(stored: "StoredResult", config: "RunConfig") -> "PhotoJudge":
     def judge(path: Path) -> "Judged | NotAPhoto":
         return as_judged(next(inspect_images(bench, [path])))
 
-    return PhotoJudge(bench.classes, judge)
+    def warm_up() -> None:
+        grey = np.full((1, *config.model.image_size, 3), 128, np.uint8)
+        if bench.tokens_of is not None:
+            bench.tokens_of(grey)
+            bench.forward.logits(grey)
+
+    return PhotoJudge(bench.classes, judge, warm_up)
 
 
 def as_judged(found: "Inspection | Unreadable") -> "Judged | NotAPhoto":

@@ -41,3 +41,5 @@ class PhotoJudge:
 
     classes: tuple[str, ...]
     judge: Callable[[Path], Judged | NotAPhoto]
+    warm_up: Callable[[], None] = lambda: None
+    """Compiles what only some photos need."""

@@ -78,11 +78,12 @@ def take_address(config: ServeConfig) -> socket.socket:
 
 
 def warm_up(judge: PhotoJudge, folder: Path) -> None:
-    """Judges a grey card, which compiles what the first photo would wait for; nothing of it is logged."""
+    """Judges a grey card, so that no photo waits for the model to be compiled; nothing of it is logged."""
     path = folder / "0"
     Image.fromarray(np.full((64, 64, 3), 128, np.uint8)).save(path, "PNG")
     try:
         judge.judge(path)
+        judge.warm_up()
     finally:
         path.unlink()
 

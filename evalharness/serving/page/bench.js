@@ -29,11 +29,12 @@
     at("#state").classList.toggle("bad", isBad);
   };
 
-  const showVerdict = (kind, first, second, third) => {
+  const showVerdict = (kind, first, second, third, reasons = []) => {
     at("#verdict").dataset.belief = kind;
     at("#belief").textContent = first;
     at("#class").textContent = second;
     at("#detail").textContent = third;
+    at("#reasons").replaceChildren(...reasons);
   };
 
   const showPicture = (selector, address, text) => {
@@ -47,10 +48,9 @@
     }
   };
 
-  const listItem = (text, kind = "") => {
+  const listItem = (text) => {
     const item = document.createElement("li");
     item.textContent = text;
-    item.className = kind;
     return item;
   };
 
@@ -69,15 +69,13 @@
 
   const show = (verdict) => {
     shown = verdict;
-    showVerdict(verdict.belief, belief(verdict), verdict.class ?? "", detailOf(verdict));
+    showVerdict(verdict.belief, belief(verdict), verdict.class ?? "", detailOf(verdict), [
+      ...verdict.reasons.map((text) => listItem(text)),
+      ...verdict.warnings.map((text) => listItem(text)),
+    ]);
     showPicture("#photo", verdict.photo, verdict.image);
     showPicture("#map", verdict.map, texts.map_of);
     at("#photo-name").textContent = `${verdict.id}: ${verdict.image}`;
-    at("#why").hidden = false;
-    at("#reasons").replaceChildren(
-      ...verdict.reasons.map((text) => listItem(text)),
-      ...verdict.warnings.map((text) => listItem(text, "warning")),
-    );
     at("#correction").hidden = false;
     at("#right").disabled = at("#wrong").disabled = verdict.class === null;
     showSaid();
@@ -101,7 +99,7 @@
     showPicture("#photo", null);
     showPicture("#map", null);
     at("#photo-name").textContent = name;
-    at("#why").hidden = at("#correction").hidden = true;
+    at("#correction").hidden = true;
     showLast();
   };
 
