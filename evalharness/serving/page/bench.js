@@ -39,7 +39,7 @@
 
   const showPicture = (selector, address, text) => {
     const image = at(selector);
-    image.hidden = !address;
+    image.closest("figure").hidden = !address;
     if (address) {
       image.src = address;
       image.alt = text;
