@@ -23,14 +23,14 @@ def _load_once(config, *, classes, source, is_backbone_only=False):
     return replace(_models[key], weights=source)
 
 
-def _compile_once(self, model, specs):
+def _compile_once(self, model, specs, *, is_compiled=True):
     if all(model.keras_model is not shared.keras_model for shared in _models.values()):
-        _compile(self, model, specs)
+        _compile(self, model, specs, is_compiled=is_compiled)
         return
     # A shared model is kept for good, so that no other one gets its id.
-    key = f"{id(model.keras_model)} {model.classes} {specs}"
+    key = f"{id(model.keras_model)} {model.classes} {specs} {is_compiled}"
     if key not in _passes:
-        _compile(self, model, specs)
+        _compile(self, model, specs, is_compiled=is_compiled)
         _passes[key] = dict(vars(self))
     vars(self).update(_passes[key])
 

@@ -61,6 +61,8 @@ def test_verdict_and_map_are_those_of_an_evaluation(evaluated, tiny_run, overrid
             assert picture.width > picture.height
         for name in NOT_KNOWN_ALONE:
             assert name not in found
+        assert found["belief"] == "check"
+        assert "--run" in found["reasons"][0]
     assert "evaluation" not in report
 
 
@@ -100,6 +102,14 @@ def test_few_evaluated_images_do_not_call_any_unlike_them(evaluated, tiny_run, t
     assert "is_unlike" not in odd
     assert any("99 are needed" in text for text in report["evaluation"]["notes"])
     assert known["novelty"] < odd["novelty"]
+    for found in (odd, known):
+        assert found["belief"] == "check"
+        assert "114 believed photos" in found["reasons"][0]
+    (evaluated.folder / "judge.npz").rename(tmp_path / "judge.npz")
+    (old,) = inspect(capsys, ordinary, *with_run(evaluated, tmp_path))["images"]
+    (tmp_path / "judge.npz").rename(evaluated.folder / "judge.npz")
+    assert old["belief"] == "check"
+    assert "repeat its `evalharness run` command" in old["reasons"][0]
 
 
 def test_attention_outside_the_object_is_said_only_where_it_is_given(tiny_run, overrides, capsys):
