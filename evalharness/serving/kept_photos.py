@@ -1,10 +1,10 @@
 """Photos kept for the next evaluation, each under the SHA-256 of its file."""
 
-import io
 import os
+import sys
 from pathlib import Path
 
-from PIL import Image
+from evalharness.dataset.decode import open_header
 
 ENDINGS = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "JPEG2000": ".jp2"}
 """By format; of others the format is the ending."""
@@ -16,10 +16,10 @@ def keep_photo(folder: Path, digest: str, content: bytes) -> Path:
     Args:
         folder: Made if it is not there.
         digest: SHA-256 of the content.
-        content: Of a photo that can be read.
+        content: Of a photo that was judged, so its pixels are not too many.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with Image.open(io.BytesIO(content)) as image:
+    with open_header(content, folder / digest, max_pixels=sys.maxsize) as image:
         ending = ENDINGS.get(image.format or "", f".{(image.format or 'bin').lower()}")
     path = folder / f"{digest}{ending}"
     if not path.exists():

@@ -42,10 +42,12 @@ class VerdictLog:
         self._corrections: dict[int, dict[str, Any]] = {}
         self._bins: OrderedDict[int, list[int]] = OrderedDict()
         self.watched: set[WatchedFile] = set()
-        """Files of the watched folder that were judged."""
+        """Files of the watched folder that an earlier bench judged."""
         try:
             for line in read_lines(self.path):
                 self._remember(line)
+                if line.get("watched"):
+                    self.watched.add(tuple(line["watched"]))
         except BaseException:
             self._file.close()
             raise
@@ -140,8 +142,6 @@ class VerdictLog:
             self._bins.setdefault(_bin(line["time"]), [0] * len(BELIEFS))[BELIEFS.index(said[0])] += 1
             while len(self._bins) > NUM_BINS:
                 self._bins.popitem(last=False)
-            if line.get("watched"):
-                self.watched.add(tuple(line["watched"]))
         elif line["type"] == "correction":
             self._corrections[line["verdict"]] = {"is_right": line["is_right"], "class": line["class"]}
 
