@@ -13,7 +13,7 @@
   let stream = null;
 
   const filled = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
-  const percent = (value) => `${(100 * value).toFixed(value < 0.0995 && value > 0 ? 1 : 0)} %`;
+  const percent = (value) => (value < 0.0005 ? "< 0.1 %" : `${(100 * value).toFixed(value < 0.0995 ? 1 : 0)} %`);
   const belief = (verdict) => `${MARKS[verdict.belief]} ${texts.beliefs[verdict.belief]}`;
 
   const ask = async (address, options = {}) => {
