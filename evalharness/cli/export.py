@@ -8,14 +8,18 @@ from evalharness.console import note, warn
 from evalharness.errors import ConfigError
 from evalharness.folders import is_there
 
+LOG = "verdicts.jsonl"
+"""That is in the folder of a bench's log."""
 USAGE = "Usage: evalharness export RESULT --to DIR [maps=npz|tiff|none] [tracking.uri=...]"
 
 
 def export(arguments: Sequence[str]) -> int:
     """Writes a results folder, or the results of an MLflow run, as files for other tools."""
+    run, folder, map_format, overrides = _parse(arguments)
+    if (Path(run) / LOG).is_file():
+        return _export_log(Path(run), folder)
     from evalharness.finished_runs import find_result
 
-    run, folder, map_format, overrides = _parse(arguments)
     section = compose_section(overrides, "tracking", "runs_dir")
     result = find_result(run, section["tracking"], section["runs_dir"])
     # Behind what may be missing: it takes seconds to import.
@@ -29,6 +33,16 @@ def export(arguments: Sequence[str]) -> int:
     note(
         f"exported {result.manifest['name']} to {exported.folder}: {len(exported.files)} files, explained in README.txt"
     )
+    return 0
+
+
+def _export_log(log: Path, folder: Path) -> int:
+    from evalharness.serving.tables import MISSING, NEXT, export_log
+
+    found = export_log(log, folder)
+    if found.num_missing:
+        warn(f"{found.num_missing} photos with a label were not kept (serve.keep), or are gone: {folder / MISSING}")
+    note(f"{found.num_verdicts} verdicts, {found.num_labelled} photos with a label: {folder / NEXT}")
     return 0
 
 

@@ -107,6 +107,20 @@ PAGES = {
         ("model", "dataset", "attention", "tracking", "runs_dir"),
         "Exit codes: 0 done, 1 failed, or an image cannot be read, 2 wrong usage or config.",
     ),
+    "serve": HelpPage(
+        "evalharness serve --run RUN [key=value ...]",
+        "A bench: the model of an evaluation loads once and judges photos all day. A page takes them by drop, camera "
+        "or from a folder and says believe, check or unknown; programs send them to POST /inspect. Every verdict is in "
+        "a log before it is told. docs/serve.md tells more.",
+        {"key=value": KEYS},
+        {"--run RUN": f"the evaluation that judges: {RESULT}"},
+        (
+            "evalharness serve --run sweep1/0",
+            "evalharness serve --run sweep1/0 serve.watch=incoming serve.keep=photos",
+        ),
+        ("serve", "model", "tracking", "runs_dir"),
+        "Exit codes: 0 ended by Ctrl-C, 1 failed, 2 wrong usage or config.",
+    ),
     "repair": HelpPage(
         "evalharness repair RUN repair.csv=TRAINING.csv [key=value ...]",
         "Mends a run that relies on the wrong thing: fits its head anew, the backbone as it is, on training photos "
@@ -132,9 +146,10 @@ PAGES = {
     ),
     "export": HelpPage(
         "evalharness export RESULT --to DIR [maps=npz|tiff|none] [key=value ...]",
-        "Writes a finished evaluation for other tools: tables as CSV, maps, embeddings, annotations as COCO.",
+        "Writes a finished evaluation for other tools: tables as CSV, maps, embeddings, annotations as COCO. The "
+        "log of a bench becomes the CSV of the next evaluation.",
         {
-            "RESULT": RESULT,
+            "RESULT": f"{RESULT}, or the folder of a bench's log (runs/serve/...)",
             "maps=FORMAT": "npz (one file a map; the default), tiff (one file an image) or none",
             "key=value": KEYS,
         },

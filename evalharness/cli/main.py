@@ -23,13 +23,16 @@ commands:
                            ids) on the same images
   inspect IMAGE...         may the verdict on a single image be believed?
                            with its attention map (--run RUN, --json)
+  serve --run RUN          a bench: the model loads once and judges photos all
+                           day, at a page and for programs
   repair RUN repair.csv=CSV
                            mend the head of a run that relies on the wrong
                            thing, and prove it on the evaluated photos
   check [key=value ...]    validate config, CSV, images and weights without
                            evaluating; print the model's structure
   log RESULT               upload a results folder to MLflow (again)
-  export RESULT --to DIR   write samples, maps and annotations for other tools
+  export RESULT --to DIR   write samples, maps and annotations for other tools,
+                           or the log of a bench for the next evaluation
   ui                       open MLflow's UI on the configured store, on this
                            machine only
 
@@ -71,6 +74,12 @@ def _inspect(arguments: Sequence[str]) -> int:
     return inspect(arguments)
 
 
+def _serve(arguments: Sequence[str]) -> int:
+    from evalharness.cli.serve import serve
+
+    return serve(arguments)
+
+
 def _repair(arguments: Sequence[str]) -> int:
     from evalharness.cli.repair import repair
 
@@ -106,6 +115,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "demo": _demo,
     "compare": _compare,
     "inspect": _inspect,
+    "serve": _serve,
     "repair": _repair,
     "check": _check,
     "log": _log,

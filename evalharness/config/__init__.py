@@ -7,6 +7,7 @@ from evalharness.config.output import BootstrapConfig, CompareConfig, ReportConf
 from evalharness.config.preprocessing import PREPROCESSINGS, Normalization, preprocessing_text
 from evalharness.config.repair import RepairConfig
 from evalharness.config.run import RunConfig
+from evalharness.config.serve import ServeConfig
 from evalharness.config.stages import (
     AuditConfig,
     BelieveConfig,
@@ -39,6 +40,7 @@ __all__ = [
     "RepairConfig",
     "ReportConfig",
     "RunConfig",
+    "ServeConfig",
     "StressConfig",
     "TrackingConfig",
     "WhatIsItConfig",

@@ -11,6 +11,7 @@ from evalharness.config.dataset import DatasetConfig
 from evalharness.config.model import ModelConfig
 from evalharness.config.output import BootstrapConfig, CompareConfig, ReportConfig, TrackingConfig
 from evalharness.config.repair import RepairConfig
+from evalharness.config.serve import ServeConfig
 from evalharness.config.stages import (
     AuditConfig,
     BelieveConfig,
@@ -38,6 +39,8 @@ class RunConfig(Frozen):
     report: ReportConfig = ReportConfig()
     compare: CompareConfig = CompareConfig()
     repair: RepairConfig = RepairConfig()
+    serve: ServeConfig = Field(ServeConfig(), exclude=True)
+    """Not of an evaluation, and never stored with one: it may hold a token."""
     bootstrap: BootstrapConfig = BootstrapConfig()
     tracking: TrackingConfig = TrackingConfig()
     runs_dir: FilePath = Path("runs")

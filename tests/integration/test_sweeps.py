@@ -108,7 +108,7 @@ def assert_sweep_of_three(process, runs_dir, sequential):
     assert "none.h5" in command
     assert not any("mlflow.parentRunId" in run.data.tags for run in runs)
     assert f"`evalharness ui`, then http://127.0.0.1:5000/#/experiments/{runs[0].info.experiment_id}/" in process.stderr
-    assert f"searchFilter=tags.sweep%20%3D%20%27{sweep}%27" in process.stderr
+    assert f"viewStateShareKey={sweep}" in process.stderr
     # Nothing beside the runs folder: no outputs/, no multirun/, no log.
     assert [path.name for path in runs_dir.parent.iterdir()] == ["runs"]
 

@@ -33,7 +33,7 @@ def test_a_page_has_usage_an_example_and_the_keys_within_80_columns(command):
 
 def told_keys(section, *arguments):
     """The keys of a section that its page tells, and whether each has a comment."""
-    (command,) = [name for name in ("run", "compare", "repair") if section in PAGES[name].sections][:1]
+    (command,) = [name for name in ("run", "compare", "repair", "serve") if section in PAGES[name].sections][:1]
     text = help_text(command, arguments)
     start = text.index(f"\n  {section}:", text.index("keys, with"))
     lines = text[start + 1 :].splitlines()

@@ -1,0 +1,1 @@
+"""One story: a bench that judges photos all day. `pipeline.py` tells it."""
