@@ -204,7 +204,7 @@ def test_every_run_is_judged_and_the_shortcut_is_believed_least(audited):
         assert judged["belief"].value_counts().to_dict() == {n: c for n, c in found["counts"].items() if c}
         assert 0 <= result.metrics["believe/aurc"] <= 1
         believed[run] = result.metrics["believe/coverage_at_risk"]
-        # A risk that ranks by nothing would be wrong among the least risky as often as anywhere; `clean` is never wrong.
+        # A risk that ranks by nothing would be wrong among the least risky as often as anywhere.
         right = result.samples["correct"].to_numpy()[np.argsort(judged["risk"].to_numpy(), kind="stable")]
         assert right[: len(right) // 2].mean() >= right[len(right) // 2 :].mean()
     assert believed["shortcut"] < believed["clean"]
