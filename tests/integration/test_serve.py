@@ -55,7 +55,7 @@ def test_it_says_what_inspect_says_and_logs_it(evaluated, tiny_run, tmp_path, ca
     run = ["--run", str(evaluated.folder), f"runs_dir={tmp_path}"]
     assert main(["serve", *run, f"serve.port={port}", f"serve.keep={tmp_path / 'kept'}"]) == 0
     client.join()
-    said = capsys.readouterr().err
+    said = " ".join(capsys.readouterr().err.split())
     assert f"ready: http://127.0.0.1:{port}/ ({evaluated.folder.name}; Ctrl-C ends it)" in said
     assert "Traceback" not in said
 
