@@ -96,6 +96,14 @@ def _describe(reference: RunToCompare, run: RunToCompare, table: pd.DataFrame) -
             f"{row['reference_concept']} of {reference.name} adds {row['reference_pull']:+.3f} to the probability of "
             f"{row['class']}; {found}."
         )
+    matched = set(table["concept"])
+    for concept in found_concepts(run):
+        if concept["is_harmful"] and concept["name"] not in matched:
+            cell = concept["shortcut"]
+            sentences.append(
+                f"{concept['name']} of {run.name} adds {cell['pull']['value']:+.3f} to the probability of "
+                f"{cell['class_name']}; no concept of {reference.name} is like it."
+            )
     return sentences
 
 
