@@ -223,6 +223,7 @@ def test_without_scripts_the_flips_and_the_tables_remain(folder, flips, tmp_path
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_thousands_of_flips_are_usable(browser, tmp_path):
     runs = write_runs(tmp_path / "runs", num_rows=5000, row_name="{label}/{number:05d}.jpg")
     generator = np.random.default_rng(0)

@@ -326,6 +326,7 @@ def test_without_scripts_the_first_page_and_the_tables_remain(report_folder, sam
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_five_thousand_images_are_usable(browser, tmp_path):
     folder = tmp_path / "run"
     manifest = write_report_results(folder, num_rows=5000, row_name="{label}/{number:05d}.jpg")

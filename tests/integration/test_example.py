@@ -47,7 +47,7 @@ def demo(tmp_path_factory):
     """The demo on few photos: the finished command, and its `runs_dir`."""
     runs_dir = tmp_path_factory.mktemp("demo") / "runs"
     settings = [f"runs_dir={runs_dir}", "num_photos=150", "bootstrap.num_resamples=300"]
-    settings += ["faithfulness.num_images=6", "faithfulness.num_steps=4"]
+    settings += ["faithfulness.num_images=6", "faithfulness.num_steps=4", "concepts.views=[photo]"]
     # Every figure is drawn, and with few photos on it.
     few = ["report.contact_sheet=[worst_mistakes]", "report.num_pairs=1", "report.num_logged_images=1"]
     return run_here("demo", *settings, *few, cwd=runs_dir.parent), runs_dir
