@@ -3,7 +3,9 @@
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +67,70 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             fix="Evaluate again, or use the version of evalharness that wrote them",
         )
     return manifest
+
+
+def read_output(folder: Path, task: str) -> dict[str, Any]:
+    """Reads the manifest of a finished comparison or repair.
+
+    Args:
+        folder: Of it.
+        task: `comparison` or `repair`.
+
+    Raises:
+        ResultsError: There is none that is finished, or it is damaged.
+    """
+    path = folder / MANIFEST
+    manifest = read_json(path) if path.is_file() else {}
+    if manifest.get("task") != task:
+        raise ResultsError(f"no {task}", expected=f"a folder with {MANIFEST} of a {task}", where=folder)
+    return manifest
+
+
+def check_output(folder: Path, task: str) -> None:
+    """Refuses to write over anything but an earlier comparison, or repair.
+
+    Args:
+        folder: Where to write.
+        task: `comparison` or `repair`.
+
+    Raises:
+        ResultsError: The folder holds something else.
+    """
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    manifest = folder / MANIFEST
+    if manifest.is_file() and read_json(manifest).get("task") == task:
+        return
+    raise ResultsError(
+        f"output_dir is not a {task}",
+        expected=f"an empty or new folder, or an earlier {task}",
+        got="other files" if folder.is_dir() else "a file",
+        where=folder,
+        fix="Choose another output_dir",
+    )
+
+
+@contextmanager
+def replacing(folder: Path, task: str, *parts: str) -> Iterator[Path]:
+    """Gives an empty folder to write to, which takes the place of an earlier comparison or repair once it is whole.
+
+    Args:
+        folder: Where to write.
+        task: `comparison` or `repair`.
+        parts: Folders in it.
+
+    Raises:
+        ResultsError: The folder holds something else.
+    """
+    check_output(folder, task)
+    folder = folder.absolute()
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    for name in parts:
+        (partial / name).mkdir(parents=True)
+    yield partial
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
 
 
 def stage_sentences(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -1,6 +1,5 @@
 """A finished comparison, read from its folder."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,7 @@ from PIL import Image
 
 from evalharness.comparing.compared_runs import RunToCompare
 from evalharness.comparing.pictures import flip_picture, lineup_picture
-from evalharness.errors import ResultsError
-from evalharness.manifest import MANIFEST
+from evalharness.manifest import read_output
 from evalharness.results import StoredResult
 
 
@@ -56,10 +54,7 @@ class Comparison:
         Raises:
             ResultsError: There is no finished comparison in it.
         """
-        path = Path(folder) / MANIFEST
-        manifest = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        if manifest.get("task") != "comparison":
-            raise ResultsError("no comparison", expected=f"a folder with {MANIFEST} of a comparison", where=folder)
+        manifest = read_output(Path(folder), "comparison")
         tables = {
             name.removesuffix(".csv"): pd.read_csv(
                 Path(folder) / name, dtype={"row_id": str, "label": str, "class": str}, keep_default_na=False,

@@ -1,6 +1,5 @@
 """What a comparison leaves behind: a folder of tables and pictures that can be read without the runs."""
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -14,8 +13,7 @@ from evalharness.comparing.findings import ComparisonFindings
 from evalharness.comparing.pictures import draw_figures, draw_flips
 from evalharness.comparing.report_contents import report_contents
 from evalharness.comparing.tables import build_tables
-from evalharness.errors import ResultsError
-from evalharness.manifest import MANIFEST, read_json, write_json
+from evalharness.manifest import MANIFEST, replacing, write_json
 from evalharness.report.html import write_comparison_report
 from evalharness.results import fingerprint
 from evalharness.slugs import slug
@@ -47,35 +45,8 @@ def write_comparison(folder: Path, findings: ComparisonFindings) -> None:
     Raises:
         ResultsError: The folder holds something else.
     """
-    check_folder(folder)
-    folder = folder.absolute()
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    for name in ("figures", "flips"):
-        (partial / name).mkdir(parents=True)
-    _write_files(partial, findings)
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
-
-
-def check_folder(folder: Path) -> None:
-    """Refuses to write over anything but an earlier comparison.
-
-    Raises:
-        ResultsError: The folder holds something else.
-    """
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return
-    manifest = folder / MANIFEST
-    if manifest.is_file() and read_json(manifest).get("task") == "comparison":
-        return
-    raise ResultsError(
-        "output_dir is not a comparison",
-        expected="an empty or new folder, or an earlier comparison",
-        got="other files" if folder.is_dir() else "a file",
-        where=folder,
-        fix="Choose another output_dir",
-    )
+    with replacing(folder, "comparison", "figures", "flips") as partial:
+        _write_files(partial, findings)
 
 
 def _write_files(folder: Path, findings: ComparisonFindings) -> None:

@@ -7,10 +7,11 @@ from evalharness import tracking
 from evalharness.comparing.compared_runs import RunToCompare
 from evalharness.comparing.findings import ComparisonFindings, examine
 from evalharness.comparing.finished_comparison import Comparison
-from evalharness.comparing.folder import check_folder, default_folder, write_comparison
+from evalharness.comparing.folder import default_folder, write_comparison
 from evalharness.config.compose import compose_section
 from evalharness.errors import ConfigError
 from evalharness.finished_runs import check_names, find_runs
+from evalharness.manifest import check_output
 from evalharness.results import StoredResult
 
 KEYS = ("tracking", "compare", "runs_dir", "output_dir")
@@ -38,7 +39,7 @@ def compare(runs: Sequence[str | Path | StoredResult], overrides: Sequence[str] 
         )  # fmt: skip
     check_names(names)
     if output_dir:
-        check_folder(output_dir)
+        check_output(output_dir, "comparison")
     store = tracking.open_store(tracked, runs_dir)
     found = [RunToCompare.of(run) for run in find_runs(names, store, runs_dir)]
     findings = examine(reference_first(found, names, config.reference), config)

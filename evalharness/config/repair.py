@@ -2,9 +2,10 @@
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from evalharness.config.base import FilePath, Frozen
+from evalharness.config.stages import CutoutScale
 
 
 class RepairConfig(Frozen):
@@ -28,13 +29,4 @@ class RepairConfig(Frozen):
         "layer. `auto`: the better of both by cross-validation.",
     )
     num_photos: int | None = Field(None, ge=1, description="Seeded, the classes taking turns; default: all.")
-    scale: tuple[float, float] = Field(
-        (0.3, 0.5), description="Smallest and largest length of a cut-out, as part of the photo's shorter side."
-    )
-
-    @field_validator("scale")
-    @classmethod
-    def _scale_rises(cls, value: tuple[float, float]) -> tuple[float, float]:
-        if not 0 < value[0] <= value[1] <= 0.9:
-            raise ValueError("scale must rise within 0 to 0.9, such as [0.3,0.5]")
-        return value
+    scale: CutoutScale = (0.3, 0.5)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from evalharness.config.base import ClassName, FilePath, Frozen, Options, Text, empty_if_null
 
@@ -50,6 +50,19 @@ class AuditConfig(Frozen):
     )
 
 
+def _rises(value: tuple[float, float]) -> tuple[float, float]:
+    if not 0 < value[0] <= value[1] <= 0.9:
+        raise ValueError("scale must rise within 0 to 0.9, such as [0.3,0.5]")
+    return value
+
+
+CutoutScale = Annotated[
+    tuple[float, float],
+    AfterValidator(_rises),
+    Field(description="Smallest and largest length of a cut-out, as part of the photo's shorter side."),
+]
+
+
 class StressConfig(Frozen):
     """`stress`: cut-outs pasted into the user's own photos."""
 
@@ -57,16 +70,7 @@ class StressConfig(Frozen):
     cutouts: FilePath | None = Field(
         None, description="Folder of PNG or WebP with alpha, a sub-folder per category; default: the bundled animals."
     )
-    scale: tuple[float, float] = Field(
-        (0.3, 0.5), description="Smallest and largest length of a cut-out, as part of the photo's shorter side."
-    )
-
-    @field_validator("scale")
-    @classmethod
-    def _scale_rises(cls, value: tuple[float, float]) -> tuple[float, float]:
-        if not 0 < value[0] <= value[1] <= 0.9:
-            raise ValueError("scale must rise within 0 to 0.9, such as [0.3,0.5]")
-        return value
+    scale: CutoutScale = (0.3, 0.5)
 
 
 class WhatIsItConfig(Frozen):

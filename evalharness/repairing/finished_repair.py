@@ -6,8 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from evalharness.errors import ResultsError
-from evalharness.manifest import MANIFEST, read_json
+from evalharness.manifest import read_output
 
 WEIGHTS = "repaired.h5"
 
@@ -34,10 +33,7 @@ class Repair:
         Raises:
             ResultsError: There is no finished repair in it.
         """
-        path = Path(folder) / MANIFEST
-        manifest = read_json(path) if path.is_file() else {}
-        if manifest.get("task") != "repair":
-            raise ResultsError("no repair", expected=f"a folder with {MANIFEST} of a repair", where=folder)
+        manifest = read_output(Path(folder), "repair")
         tables = {
             name: pd.read_csv(Path(folder) / f"{name}.csv", keep_default_na=False, na_values=[""])
             for name in ("accuracy", "pull", "predictions")

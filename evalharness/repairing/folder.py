@@ -1,6 +1,5 @@
 """What a repair leaves behind: the repaired weights, tables, figures and a report that can be read without the run."""
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -11,8 +10,8 @@ import numpy as np
 
 from evalharness import __version__
 from evalharness import model as models
-from evalharness.errors import ModelError, ResultsError
-from evalharness.manifest import MANIFEST, read_json, write_json
+from evalharness.errors import ModelError
+from evalharness.manifest import MANIFEST, replacing, write_json
 from evalharness.model import LastLayers
 from evalharness.records import VisionTransformer
 from evalharness.repairing.finished_repair import WEIGHTS
@@ -46,26 +45,6 @@ def default_folder(runs_dir: Path, mended: Mended) -> Path:
     return runs_dir / "repairs" / f"{slug(run.name)[:MAX_NAME]}-{digest[:10]}"
 
 
-def check_folder(folder: Path) -> None:
-    """Refuses to write over anything but an earlier repair.
-
-    Raises:
-        ResultsError: The folder holds something else.
-    """
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return
-    manifest = folder / MANIFEST
-    if manifest.is_file() and read_json(manifest).get("task") == "repair":
-        return
-    raise ResultsError(
-        "output_dir is not a repair",
-        expected="an empty or new folder, or an earlier repair",
-        got="other files" if folder.is_dir() else "a file",
-        where=folder,
-        fix="Choose another output_dir",
-    )
-
-
 def write_repair(folder: Path, layers: LastLayers, mended: Mended) -> None:
     """Writes weights, tables, figures, the report and the manifest, all of it or nothing.
 
@@ -78,23 +57,17 @@ def write_repair(folder: Path, layers: LastLayers, mended: Mended) -> None:
         ResultsError: The folder holds something else.
         ModelError: The weights file does not give what was fitted.
     """
-    check_folder(folder)
-    folder = folder.absolute()
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    (partial / "figures").mkdir(parents=True)
-    layer = mended.layer
-    layers.write(layer.name, layer.kernel, layer.bias, partial / WEIGHTS)
-    repaired, sha256 = load_repaired(partial / WEIGHTS, mended)
-    deviation = check_weights(repaired, mended)
-    for name, table in build_tables(mended).items():
-        table.to_csv(partial / f"{name}.csv", index=False)
-    draw_figures(partial / "figures", layers.model, repaired, mended)
-    manifest = build_manifest(mended, sha256=sha256, deviation=deviation)
-    write_repair_report(manifest, sorted((partial / "figures").glob("*.png")), partial / REPORT)
-    write_json(partial / MANIFEST, manifest)
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
+    with replacing(folder, "repair", "figures") as partial:
+        layer = mended.layer
+        layers.write(layer.name, layer.kernel, layer.bias, partial / WEIGHTS)
+        repaired, sha256 = load_repaired(partial / WEIGHTS, mended)
+        deviation = check_weights(repaired, mended)
+        for name, table in build_tables(mended).items():
+            table.to_csv(partial / f"{name}.csv", index=False)
+        draw_figures(partial / "figures", layers.model, repaired, mended)
+        manifest = build_manifest(mended, sha256=sha256, deviation=deviation)
+        write_repair_report(manifest, sorted((partial / "figures").glob("*.png")), partial / REPORT)
+        write_json(partial / MANIFEST, manifest)
 
 
 def load_repaired(path: Path, mended: Mended) -> tuple[VisionTransformer, str]:

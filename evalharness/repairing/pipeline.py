@@ -12,6 +12,7 @@ from evalharness.config.compose import compose_section
 from evalharness.console import note
 from evalharness.errors import ConfigError
 from evalharness.finished_runs import check_names, find_runs
+from evalharness.manifest import check_output
 from evalharness.model import LastLayers, LayerName
 from evalharness.records import FloatArray
 from evalharness.repairing.cutouts import SplitCutouts, gather_cutouts
@@ -20,7 +21,7 @@ from evalharness.repairing.export import export_pasted
 from evalharness.repairing.features import FrozenBackbone
 from evalharness.repairing.findings import examine, measure_pull
 from evalharness.repairing.finished_repair import Repair
-from evalharness.repairing.folder import check_folder, default_folder, write_repair
+from evalharness.repairing.folder import default_folder, write_repair
 from evalharness.repairing.harm import Harm, describe_cell, harmful_cells, nothing_to_repair, read_harm
 from evalharness.repairing.mended import Mended
 from evalharness.repairing.near_duplicates import warn_of_near_duplicates
@@ -68,7 +69,7 @@ def read_request(run: str, overrides: Sequence[str]) -> RepairRequest:
     values = compose_section(given, *KEYS)
     check_names([run])
     if values["output_dir"]:
-        check_folder(values["output_dir"])
+        check_output(values["output_dir"], "repair")
     replaced = {entry.lstrip("+").partition("=")[0].partition(".")[0] for entry in given} | {"repair", "runs_dir"}
     own = {key: value for key, value in values.items() if key in replaced}
     return RepairRequest(
