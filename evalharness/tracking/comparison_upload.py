@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalharness.slugs import slug
-from evalharness.tracking.client import connect, failures_told, http_limits, one_line
 from evalharness.tracking.description import escaped
 from evalharness.tracking.find_results import KIND_TAG
 from evalharness.tracking.links import compare_link
-from evalharness.tracking.run_fields import MAX_TAG
+from evalharness.tracking.output_upload import NOTE_TAG, log_files, log_values, name_run, uploading
 from evalharness.tracking.store import Store
 
 if TYPE_CHECKING:
@@ -30,22 +29,17 @@ def upload_comparison(store: Store, run_id: str, folder: Path, manifest: Mapping
     Raises:
         TrackingError: The store failed; the folder is complete.
     """
-    client = connect(store.uri)
-    fix = f"The comparison is complete in {folder}: repeat the command once the store works"
-    with (
-        http_limits(timeout_s=60, max_retries=3),
-        failures_told("comparison cannot be uploaded to MLflow", store.uri, fix),
-    ):
+
+    def target(path: Path) -> str:
+        below = path.relative_to(folder).parent.as_posix()
+        return below if below.startswith("figures") else f"comparison/{below}".removesuffix("/.")
+
+    with uploading(store, "comparison", folder) as client:
         _log_fields(client, store, run_id, folder, manifest)
-        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            below = path.relative_to(folder).parent.as_posix()
-            target = below if below.startswith("figures") else f"comparison/{below}".removesuffix("/.")
-            client.log_artifact(run_id, str(path), target)
+        log_files(client, run_id, folder, target)
 
 
 def _log_fields(client: "MlflowClient", store: Store, run_id: str, folder: Path, manifest: Mapping[str, Any]) -> None:
-    from mlflow.entities import Metric, RunTag
-
     metrics: dict[str, float] = {}
     for pair in manifest["pairs"]:
         prefix = f"comparison/{slug(pair['name'])}"
@@ -59,23 +53,11 @@ def _log_fields(client: "MlflowClient", store: Store, run_id: str, folder: Path,
         "comparison_folder": str(folder),
         "sentence": manifest["sentence"],
         "reference": manifest["reference"],
-        **{f"compared_run.{number}": _named(run) for number, run in enumerate(manifest["runs"], start=1)},
+        **{f"compared_run.{number}": name_run(run) for number, run in enumerate(manifest["runs"], start=1)},
         **{f"outcome.{number}": pair["outcome"] for number, pair in enumerate(manifest["pairs"], start=2)},
-        "mlflow.note.content": _describe(store, run_id, manifest),
+        NOTE_TAG: _describe(store, run_id, manifest),
     }
-    client.log_batch(
-        run_id,
-        [Metric(name, float(value), 0, 0) for name, value in metrics.items() if value is not None],
-        [],
-        [
-            RunTag(key, value if key == "mlflow.note.content" else one_line(value, MAX_TAG))
-            for key, value in tags.items()
-        ],
-    )
-
-
-def _named(run: Mapping[str, Any]) -> str:
-    return str(run["run_id"] or run["folder"])
+    log_values(client, run_id, metrics, tags)
 
 
 def _describe(store: Store, run_id: str, manifest: Mapping[str, Any]) -> str:
@@ -85,6 +67,6 @@ def _describe(store: Store, run_id: str, manifest: Mapping[str, Any]) -> str:
     if run_ids:
         # The UI shows its pages behind the fragment, whatever the server's address is.
         lines += [f"[The compared runs side by side]({compare_link(store, run_ids).removeprefix('/')})\n"]
-    lines += [f"- {escaped(run['name'])}: `{_named(run)}`" for run in manifest["runs"]]
+    lines += [f"- {escaped(run['name'])}: `{name_run(run)}`" for run in manifest["runs"]]
     pictures = [f"![{name}](get-artifact?path=figures%2F{name}&run_uuid={run_id})" for name in ("differences.png",)]
     return "\n".join([*lines, "", *pictures])

@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalharness.slugs import slug
-from evalharness.tracking.client import connect, failures_told, http_limits, one_line
 from evalharness.tracking.description import escaped
 from evalharness.tracking.find_results import KIND_TAG
 from evalharness.tracking.links import run_link
 from evalharness.tracking.logged_model import find_or_create_weights
-from evalharness.tracking.run_fields import MAX_TAG
+from evalharness.tracking.output_upload import NOTE_TAG, log_files, log_values, name_run, uploading
 from evalharness.tracking.store import Store
 
 if TYPE_CHECKING:
@@ -31,17 +30,10 @@ def upload_repair(store: Store, run_id: str, folder: Path, manifest: Mapping[str
     Raises:
         TrackingError: The store failed; the folder is complete.
     """
-    client = connect(store.uri)
-    fix = f"The repair is complete in {folder}: repeat the command once the store works"
-    with (
-        http_limits(timeout_s=60, max_retries=3),
-        failures_told("repair cannot be uploaded to MLflow", store.uri, fix),
-    ):
+    with uploading(store, "repair", folder) as client:
         _log_models(client, store, run_id, manifest)
         _log_fields(client, store, run_id, folder, manifest)
-        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            target = FIGURES if path.parent.name == FIGURES else "repair"
-            client.log_artifact(run_id, str(path), target)
+        log_files(client, run_id, folder, lambda path: FIGURES if path.parent.name == FIGURES else "repair")
 
 
 def _log_models(client: "MlflowClient", store: Store, run_id: str, manifest: Mapping[str, Any]) -> None:
@@ -63,8 +55,6 @@ def _log_models(client: "MlflowClient", store: Store, run_id: str, manifest: Map
 
 
 def _log_fields(client: "MlflowClient", store: Store, run_id: str, folder: Path, manifest: Mapping[str, Any]) -> None:
-    from mlflow.entities import Metric, RunTag
-
     metrics: dict[str, float | None] = {}
     for entry in manifest["accuracies"]:
         for when in ("before", "after"):
@@ -79,25 +69,13 @@ def _log_fields(client: "MlflowClient", store: Store, run_id: str, folder: Path,
         "repair_folder": str(folder),
         "outcome": manifest["outcome"],
         "sentence": manifest["sentence"],
-        "repaired_run": _named(manifest["run"]),
+        "repaired_run": name_run(manifest["run"]),
         "weights_sha256": manifest["weights"]["sha256"],
-        "mlflow.note.content": _describe(store, run_id, manifest),
+        NOTE_TAG: _describe(store, run_id, manifest),
     }
-    client.log_batch(
-        run_id,
-        [Metric(name, float(value), 0, 0) for name, value in metrics.items() if value is not None],
-        [],
-        [
-            RunTag(key, value if key == "mlflow.note.content" else one_line(value, MAX_TAG))
-            for key, value in tags.items()
-        ],
-    )
+    log_values(client, run_id, metrics, tags)
     if manifest["run"]["run_id"]:
         client.set_tag(manifest["run"]["run_id"], "repaired_by", run_id)
-
-
-def _named(run: Mapping[str, Any]) -> str:
-    return str(run["run_id"] or run["folder"])
 
 
 def _describe(store: Store, run_id: str, manifest: Mapping[str, Any]) -> str:
@@ -106,7 +84,7 @@ def _describe(store: Store, run_id: str, manifest: Mapping[str, Any]) -> str:
     if run["run_id"]:
         # The UI shows its pages behind the fragment, whatever the server's address is.
         lines += [f"[The repaired run]({run_link(store, run['run_id']).removeprefix('/')})\n"]
-    lines += [f"- {escaped(run['name'])}: `{_named(run)}`"]
+    lines += [f"- {escaped(run['name'])}: `{name_run(run)}`"]
     pictures = [
         f"![{name}](get-artifact?path={FIGURES}%2F{name}.png&run_uuid={run_id})" for name in ("pull", "accuracy")
     ]
