@@ -3,7 +3,9 @@
 from evalharness import model as models
 from evalharness import tracking
 from evalharness.config import RunConfig
+from evalharness.errors import WeightsError
 from evalharness.records import WeightsSource
+from evalharness.results import StoredResult
 
 
 def find_weights(config: RunConfig, weights: str | None = None, *, key: str = "model.weights") -> WeightsSource:
@@ -23,3 +25,22 @@ def find_weights(config: RunConfig, weights: str | None = None, *, key: str = "m
         cache_dir=config.runs_dir / "cache" / "weights",
         key=key,
     )
+
+
+def find_evaluated_weights(config: RunConfig, stored: StoredResult) -> WeightsSource:
+    """The weights file of the config, which must be the one that was evaluated.
+
+    Raises:
+        WeightsError: No such file, or another one.
+    """
+    weights = find_weights(config)
+    expected = stored.recipe["model"]["weights_sha256"]
+    if weights.sha256 != expected:
+        raise WeightsError(
+            "weights are not those of the evaluation",
+            expected=f"SHA-256 {expected[:12]}",
+            got=weights.sha256[:12],
+            where=weights.path,
+            fix="Name the file with model.weights=, or evaluate again",
+        )
+    return weights

@@ -14,6 +14,7 @@ from evalharness.annotations.readers import read_annotations
 from evalharness.annotations.roles import assign_roles, describe_unknown
 from evalharness.annotations.shapes import RunLengths, ShapeError, Size, count_pixels, decode, encode
 from evalharness.audit import BoolArray, ImageRegions, Placement, Role, place_regions
+from evalharness.config import RunConfig
 from evalharness.records import ImageInfo, Sample
 
 MAX_NAMED = 5
@@ -134,6 +135,37 @@ class Annotations:
                 f"are turned with them: {_list(self.upright_rows)}."
             )
         return tuple(found)
+
+
+def load_configured_annotations(
+    config: RunConfig,
+    path: Path,
+    *,
+    samples: Sequence[Sample],
+    images: Mapping[str, ImageInfo],
+    classes: Collection[str],
+    left_out: Sequence[tuple[str, Path]],
+) -> Annotations:
+    """As `load_annotations`, with the format, the frame and the roles of a config.
+
+    Args:
+        config: Of the run.
+        path: Its `dataset.annotations`.
+        samples: The rows.
+        images: By `row_id`.
+        classes: Of the model.
+        left_out: Of the rows of the CSV that are not among the samples.
+    """
+    return load_annotations(
+        path,
+        samples=samples,
+        images=images,
+        classes=classes,
+        roles=config.audit.roles,
+        annotations_format=config.dataset.annotations_format,
+        frame=config.dataset.annotations_frame,
+        left_out=left_out,
+    )
 
 
 def load_annotations(

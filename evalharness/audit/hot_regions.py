@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from evalharness.audit.geometry import BoolArray, bounding_box
 from evalharness.audit.noise import EIGHT_NEIGHBOURS, HOT_DENSITY
-from evalharness.records import FloatArray
+from evalharness.records import FloatArray, UInt8Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,12 @@ class HotRegion:
         rows, columns = self.patches.shape
         top, bottom, left, right = bounding_box(self.patches)
         return top / rows, bottom / rows, left / columns, right / columns
+
+
+def spread_patches(patches: BoolArray, image: UInt8Array) -> FloatArray:
+    """Coverage of each pixel of an image (height, width, 3) by patches of its grid: 0 or 1, (height, width)."""
+    rows, columns = patches.shape
+    return np.kron(patches, np.ones((image.shape[0] // rows, image.shape[1] // columns)))
 
 
 def hottest_region(density: FloatArray, excluded: BoolArray | None = None) -> HotRegion | None:

@@ -128,8 +128,7 @@ def _space(run: RunToCompare) -> tuple[object, ...]:
 
 def _clusters(run: RunToCompare) -> Clusters:
     with np.load(run.result.folder / "concepts.npz") as stored:
-        centre, centroids = (stored[name].astype(np.float64) for name in ("centre", "centroids"))
-        return Clusters(centre, centroids, float(stored["max_distance"]))
+        return Clusters.of(stored)
 
 
 def _features(run: RunToCompare) -> np.ndarray[Any, np.dtype[np.float64]]:

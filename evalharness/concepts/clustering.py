@@ -1,6 +1,8 @@
 """Regions that are alike, by k-means on their features; and which of them a new region belongs to, if any."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -37,6 +39,20 @@ class Clusters:
     """Of directions from the centre, (K, D)."""
     max_distance: float
     """From where on a region belongs to none."""
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> "Clusters":
+        """From what `to_arrays` gave, as `np.load` reads it."""
+        centre, centroids = (np.asarray(stored[name], np.float64) for name in ("centre", "centroids"))
+        return cls(centre, centroids, float(stored["max_distance"]))
+
+    def to_arrays(self) -> dict[str, Any]:
+        """For `np.savez`."""
+        return {
+            "centre": np.asarray(self.centre, np.float32),
+            "centroids": np.asarray(self.centroids, np.float32),
+            "max_distance": self.max_distance,
+        }
 
     def assign(self, features: FloatArray) -> Assignment:
         """Assigns regions to the nearest centroid, by their features (n, D)."""

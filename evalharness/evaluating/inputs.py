@@ -10,7 +10,7 @@ import numpy as np
 from evalharness import dataset as datasets
 from evalharness import model as models
 from evalharness import results
-from evalharness.annotations import Annotations, load_annotations, small_categories
+from evalharness.annotations import Annotations, load_configured_annotations, small_categories
 from evalharness.attention import ambiguous_targets, map_specs
 from evalharness.audit import Resampling
 from evalharness.config import RunConfig
@@ -116,14 +116,12 @@ def read_regions(config: RunConfig, dataset: Dataset, classes: Sequence[str]) ->
             where="attention.methods",
             fix="Name a method, such as attention.methods=[libra], or set dataset.annotations=null",
         )
-    found = load_annotations(
+    found = load_configured_annotations(
+        config,
         path,
         samples=dataset.samples,
         images=dataset.images,
         classes=classes,
-        roles=config.audit.roles,
-        annotations_format=config.dataset.annotations_format,
-        frame=config.dataset.annotations_frame,
         left_out=dataset.left_out,
     )
     for message in found.messages:

@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from evalharness.annotations import Annotations, load_annotations
+from evalharness.annotations import Annotations, load_configured_annotations
 from evalharness.config import RunConfig
 from evalharness.dataset import list_rows
 from evalharness.dataset.decode import read_orientation
@@ -33,14 +33,12 @@ def write_annotations(result: StoredResult, folder: Path) -> tuple[str, ...]:
     root = Path(result.manifest["provenance"]["dataset"]["root"])
     samples, images = _rows(result, root)
     try:
-        annotations = load_annotations(
+        annotations = load_configured_annotations(
+            config,
             source,
             samples=samples,
             images=images,
             classes=result.classes,
-            roles=config.audit.roles,
-            annotations_format=config.dataset.annotations_format,
-            frame=config.dataset.annotations_frame,
             left_out=list_rows(config.dataset, root),
         )
     except EvalHarnessError as error:

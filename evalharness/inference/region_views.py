@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from evalharness.audit import BoolArray
-from evalharness.audit.hot_regions import HotRegion, crop_box
+from evalharness.audit.hot_regions import HotRegion, crop_box, spread_patches
 from evalharness.concepts import join_views, pool_tokens
 from evalharness.inference.tokens import BlockTokens
 from evalharness.records import FloatArray, UInt8Array
@@ -54,7 +53,7 @@ def _first_tokens(tokens_of: BlockTokens, images: Sequence[UInt8Array], size: in
 
 def _alone(image: UInt8Array, region: HotRegion) -> UInt8Array:
     """The image with everything but the region in its mean colour."""
-    shown: BoolArray = np.kron(region.patches, _patch(image, region)) > 0
+    shown = spread_patches(region.patches, image) > 0
     colour = np.rint(image.reshape(-1, 3).mean(axis=0)).astype(np.uint8)
     return np.where(shown[..., None], image, colour)
 
@@ -65,11 +64,6 @@ def _crop(image: UInt8Array, region: HotRegion) -> UInt8Array:
     top, bottom, left, right = crop_box(region.box, (height, width), margin=0, smallest=0)
     crop = Image.fromarray(image[top:bottom, left:right])
     return np.asarray(crop.resize((width, height), Image.Resampling.BILINEAR), np.uint8)
-
-
-def _patch(image: UInt8Array, region: HotRegion) -> FloatArray:
-    rows, columns = region.patches.shape
-    return np.ones((image.shape[0] // rows, image.shape[1] // columns))
 
 
 SHOWN = {"alone": _alone, "crop": _crop}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from evalharness.annotations import Annotations, load_annotations
+from evalharness.annotations import Annotations, load_configured_annotations
 from evalharness.audit import BoolArray, find_photo, grid_coverage, place_mask
 from evalharness.audit.looks import measure_share
 from evalharness.console import note, warn
@@ -98,14 +98,12 @@ def read_annotations(bench: Bench, paths: Sequence[Path]) -> Annotations | None:
             images[name] = image.info
     if not samples:
         return None
-    found = load_annotations(
+    found = load_configured_annotations(
+        config,
         source,
         samples=samples,
         images=images,
         classes=bench.classes,
-        roles=config.audit.roles,
-        annotations_format=config.dataset.annotations_format,
-        frame=config.dataset.annotations_frame,
         # What a name means depends on all rows.
         left_out=[] if stored is None or is_own else [*evaluated.values(), *list_rows(config.dataset, _root(stored))],
     )

@@ -9,13 +9,13 @@ from evalharness.attention import map_specs
 from evalharness.config import RunConfig
 from evalharness.console import note
 from evalharness.dataset.columns import read_rows, resolve_classes, resolve_layout
-from evalharness.errors import ConfigError, ResultsError, WeightsError
+from evalharness.errors import ConfigError, ResultsError
 from evalharness.inference import BlockTokens, ForwardPass
 from evalharness.inspecting.evaluated_images import EvaluatedImages
 from evalharness.inspecting.stored_judge import StoredJudge
 from evalharness.records import MapSpec, WeightsSource
 from evalharness.results import StoredResult, input_settings
-from evalharness.weights_files import find_weights
+from evalharness.weights_files import find_evaluated_weights, find_weights
 
 
 @dataclass(frozen=True)
@@ -87,15 +87,7 @@ def open_bench(
     Raises:
         EvalHarnessError: Weights or classes that cannot be used, or weights that are not those of the evaluation.
     """
-    weights = find_weights(config)
-    if stored is not None and weights.sha256 != stored.recipe["model"]["weights_sha256"]:
-        raise WeightsError(
-            "weights are not those of the evaluation",
-            expected=f"SHA-256 {stored.recipe['model']['weights_sha256'][:12]}",
-            got=weights.sha256[:12],
-            where=weights.path,
-            fix="Name the file with model.weights=, or evaluate again",
-        )
+    weights = find_weights(config) if stored is None else find_evaluated_weights(config, stored)
     classes = stored.classes if stored is not None else known_classes(config, has_csv=has_csv)
     models.configure_tensorflow(config.seed)
     return Bench(config, classes, weights, bench_map(config, classes), stored, top_k, is_compiled)

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import softmax
 
 from evalharness.audit import erase, find_photo, pixels_to_erase
-from evalharness.audit.hot_regions import HotRegion
+from evalharness.audit.hot_regions import HotRegion, spread_patches
 from evalharness.concepts import Clusters, VerdictHarm, find_regions, measure_verdict_harm
 from evalharness.inference import BlockTokens, ForwardPass, view_regions
 from evalharness.inspecting.images import LoadedImage
@@ -42,9 +42,8 @@ class HarmfulConcepts:
         if not harmful or not path.is_file():
             return None
         with np.load(path) as arrays:
-            centre, centroids = (arrays[name].astype(np.float64) for name in ("centre", "centroids"))
             return cls(
-                clusters=Clusters(centre, centroids, float(arrays["max_distance"])),
+                clusters=Clusters.of(arrays),
                 block=int(arrays["block"]),
                 views=tuple(map(str, arrays["views"])),
                 map_id=str(arrays["map_id"]),
@@ -93,9 +92,7 @@ class HarmfulConcepts:
         photo = find_photo(image.placement)
         copies = []
         for region in regions:
-            rows, columns = region.patches.shape
-            scale = np.ones((image.pixels.shape[0] // rows, image.pixels.shape[1] // columns))
-            pixels = pixels_to_erase(np.kron(region.patches, scale) * photo) & photo
+            pixels = pixels_to_erase(spread_patches(region.patches, image.pixels) * photo) & photo
             copies.append(erase(image.pixels, pixels, self.fill, photo_pixels=photo))
         return forward.logits(np.stack(copies))
 

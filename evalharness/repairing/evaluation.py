@@ -10,10 +10,10 @@ import numpy as np
 from evalharness import dataset as datasets
 from evalharness.audit import Resampling
 from evalharness.config import RunConfig
-from evalharness.errors import ResultsError, WeightsError
+from evalharness.errors import ResultsError
 from evalharness.finished_runs import FinishedRun
 from evalharness.records import Dataset, IntArray, Sample, WeightsSource
-from evalharness.weights_files import find_weights
+from evalharness.weights_files import find_evaluated_weights
 
 
 @dataclass(frozen=True)
@@ -90,15 +90,7 @@ def open_evaluation(run: FinishedRun, config: RunConfig) -> Evaluation:
     Raises:
         EvalHarnessError: They are gone, or no longer those of the evaluation.
     """
-    weights = find_weights(config)
-    if weights.sha256 != run.result.recipe["model"]["weights_sha256"]:
-        raise WeightsError(
-            "weights are not those of the evaluation",
-            expected=f"SHA-256 {run.result.recipe['model']['weights_sha256'][:12]}",
-            got=weights.sha256[:12],
-            where=weights.path,
-            fix="Name the file with model.weights=, or evaluate again",
-        )
+    weights = find_evaluated_weights(config, run.result)
     dataset = datasets.load_dataset(
         config.dataset,
         model_classes=run.config.model.classes,

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from evalharness import dataset as datasets
-from evalharness.annotations import load_annotations
+from evalharness.annotations import load_configured_annotations
 from evalharness.audit import BoolArray, ImageRegions, Role, place_regions
 from evalharness.audit.geometry import turn_upright
 from evalharness.errors import ResultsError
@@ -67,14 +67,12 @@ def _read_annotations(evaluation: Evaluation) -> Regions:
             "the run was audited with regions that its config does not name", where=evaluation.run.result.folder,
             fix="Evaluate again, and repair that run",
         )  # fmt: skip
-    found = load_annotations(
+    found = load_configured_annotations(
+        config,
         config.dataset.annotations,
         samples=dataset.samples,
         images=dataset.images,
         classes=evaluation.classes,
-        roles=config.audit.roles,
-        annotations_format=config.dataset.annotations_format,
-        frame=config.dataset.annotations_frame,
         left_out=dataset.left_out,
     )
 

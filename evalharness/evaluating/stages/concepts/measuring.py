@@ -134,9 +134,7 @@ def store(source: RegionSource, clusters: Clusters, regions: Regions) -> pd.Data
     table.to_parquet(rows.writer.folder / "concepts.parquet", index=False)
     np.savez_compressed(
         rows.writer.folder / "concepts.npz",
-        centre=np.asarray(clusters.centre, np.float32),
-        centroids=np.asarray(clusters.centroids, np.float32),
-        max_distance=clusters.max_distance,
+        **clusters.to_arrays(),
         block=source.block,
         views=np.array(source.config.views),
         map_id=source.map_id,

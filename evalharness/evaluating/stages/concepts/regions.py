@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from evalharness.audit import BoolArray, erase, find_photo, plan_erasure
+from evalharness.audit.hot_regions import spread_patches
 from evalharness.concepts import find_regions
 from evalharness.config import ConceptsConfig
 from evalharness.console import progress_bar, tell_cost
@@ -138,12 +139,11 @@ def _erase_one(source: RegionSource, row_id: str, regions: Sequence[Any]) -> Flo
     fill, grid_size = session.inputs.config.audit.fill, session.model_properties.grid_size
     image = session.photos.load_input(row_id)
     photo_pixels = find_photo(session.photos.placement(row_id))
-    scale = np.ones((image.shape[0] // grid_size[0], image.shape[1] // grid_size[1]))
-    hot = np.kron(source.rows.density(row_id, source.map_id) > config.threshold, scale) > 0
+    hot = spread_patches(source.rows.density(row_id, source.map_id) > config.threshold, image) > 0
     copies: list[UInt8Array] = []
     places: list[tuple[int, int]] = []
     for place, region in enumerate(regions):
-        coverage = np.kron(patches_of(region, grid_size), scale) * photo_pixels
+        coverage = spread_patches(patches_of(region, grid_size), image) * photo_pixels
         plan = plan_erasure(
             coverage, hot, row_id=row_id, category=f"concepts {region['region']}", photo_pixels=photo_pixels,
             num_controls=config.num_controls,
