@@ -3,7 +3,7 @@
 import csv
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,13 +78,7 @@ def generate_photos(cache_dir: Path, *, num_photos: int = NUM_PHOTOS, seed: int 
     """
     num_scenes = -(-num_photos // 30)
     root = cache_dir / f"flowers-v{VERSION}-seed{seed}-{num_scenes * 30}"
-    cache_dir.mkdir(parents=True, exist_ok=True)
-    with FileLock(cache_dir / f".{root.name}.lock"):
-        if not root.is_dir():
-            unfinished = cache_dir / f".{root.name}.partial"
-            shutil.rmtree(unfinished, ignore_errors=True)
-            _write_photos(PhotoSet.of(unfinished), num_scenes, seed)
-            unfinished.rename(root)
+    _draw_once(root, lambda folder: _write_photos(PhotoSet.of(folder), num_scenes, seed))
     return PhotoSet.of(root)
 
 
@@ -101,14 +95,19 @@ def generate_repair_photos(cache_dir: Path, *, num_photos: int = NUM_REPAIR_PHOT
     """
     num_per_class = -(-num_photos // len(CLASSES))
     root = cache_dir / f"repair-v{VERSION}-seed{seed}-{num_per_class * len(CLASSES)}"
-    cache_dir.mkdir(parents=True, exist_ok=True)
-    with FileLock(cache_dir / f".{root.name}.lock"):
-        if not root.is_dir():
-            unfinished = cache_dir / f".{root.name}.partial"
-            shutil.rmtree(unfinished, ignore_errors=True)
-            _write_repair_photos(unfinished, num_per_class, seed)
-            unfinished.rename(root)
+    _draw_once(root, lambda folder: _write_repair_photos(folder, num_per_class, seed))
     return root / REPAIR_CSV
+
+
+def _draw_once(root: Path, write: Callable[[Path], None]) -> None:
+    """Writes a set unless it is there; one that was killed leaves none behind, and processes wait for each other."""
+    root.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(root.with_name(f".{root.name}.lock")):
+        if not root.is_dir():
+            unfinished = root.with_name(f".{root.name}.partial")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            write(unfinished)
+            unfinished.rename(root)
 
 
 def cutouts(num_per_animal: int = 6, *, height: int = 192, seed: int = 0) -> dict[str, tuple[UInt8Array, ...]]:

@@ -5,12 +5,14 @@ import json
 import struct
 import zipfile
 import zlib
+from functools import partial
 
 import h5py
 import numpy as np
 import pytest
 from annotated_flowers import NAMES, write_coco, write_voc, write_yolo
 from file_readers import read_cutouts, read_dataset, read_photo, read_regions, read_weights
+from hollow_weights import hollow_weights
 from PIL import Image
 
 LARGE_LINE = 50_000_000
@@ -191,19 +193,9 @@ class TestTables:
         answer(read_regions, path)
 
 
-def h5_weights(path, shape=(10**6, 10**6), *, config=None):
-    """A backbone of which every weight claims terabytes and stores nothing."""
-    names = [f"encoderblock_{block}/query/kernel:0" for block in range(2)]
-    with h5py.File(path, "w") as file:
-        root = file if config is None else file.create_group("model_weights")
-        root.attrs["layer_names"] = [b"vit"]
-        group = root.create_group("vit")
-        group.attrs["weight_names"] = [name.encode() for name in names]
-        for name in names:
-            group.create_dataset(name, shape, "f4", chunks=(1000, 1000), compression="gzip")
-        if config is not None:
-            file.attrs.create("model_config", config)
-    return path
+h5_weights = partial(
+    hollow_weights, names=[f"encoderblock_{block}/query/kernel:0" for block in range(2)], compression="gzip"
+)
 
 
 class TestWeights:

@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 import pytest
 import tensorflow as tf
+from hollow_weights import hollow_weights
 from model_builders import two_backbones
 from tiny_models import save
 from weights_refusals import refusal, resolve
@@ -168,20 +169,6 @@ def test_an_address_is_told_as_it_was_given(address, tmp_path):
 def test_the_key_is_that_of_the_other_model(tmp_path):
     with pytest.raises(WeightsError, match=r"gone\.h5 \(model\.reference\)"):
         resolve_weights("gone.h5", tracking_uri="", cache_dir=tmp_path, key="model.reference")
-
-
-def hollow_weights(path, names=("encoderblock_0/query/kernel:0",), *, config=None):
-    """A backbone whose weights have shapes and no values."""
-    with h5py.File(path, "w") as file:
-        root = file if config is None else file.create_group("model_weights")
-        root.attrs["layer_names"] = [b"vit"]
-        group = root.create_group("vit")
-        group.attrs["weight_names"] = [name.encode() for name in names]
-        for name in names:
-            group.create_dataset(name, (10**6, 10**6), "f4", chunks=(1000, 1000))
-        if config is not None:
-            file.attrs["model_config"] = config
-    return path
 
 
 def test_arrays_are_not_read_to_know_their_shapes(tmp_path):
