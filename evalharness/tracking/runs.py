@@ -11,13 +11,13 @@ from evalharness.config import TrackingConfig
 from evalharness.console import warn
 from evalharness.errors import EvalHarnessError, TrackingError
 from evalharness.tracking.client import connect, failures_told, http_limits, one_line
-from evalharness.tracking.links import SWEEP_TAG
 from evalharness.tracking.store import Store, creation_lock
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
+SWEEP_TAG = "sweep"
 ERROR_TAG = "error"
 COLOUR_TAG = "mlflow.runColor"
 # MLflow's own choice by run id gives neighbours the same colour. Distinct for colour-blind people too (Okabe and Ito).

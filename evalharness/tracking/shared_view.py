@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from evalharness.slugs import slug
-from evalharness.tracking.client import connect, failures_told
-from evalharness.tracking.links import SWEEP_TAG
+from evalharness.tracking.client import connect, failures_told, http_limits
+from evalharness.tracking.runs import SWEEP_TAG
 from evalharness.tracking.store import Store
 
 if TYPE_CHECKING:
@@ -44,7 +44,10 @@ def save_view(store: Store, sweep: str) -> str:
         TrackingError: The store does not take it.
     """
     key = slug(sweep)
-    with failures_told("the view of the sweep cannot be stored", store.uri, "Check the store"):
+    with (
+        http_limits(timeout_s=30, max_retries=2),
+        failures_told("the view of the sweep cannot be stored", store.uri, "Check the store"),
+    ):
         client = connect(store.uri)
         condition = f"tags.{SWEEP_TAG} = '{sweep}'"
         runs = client.search_runs([store.experiment_id], filter_string=condition)

@@ -23,8 +23,11 @@ def test_compare_link_of_runs():
     assert query["compareRunsMode"] == ["CHART"]
 
 
-def test_compare_link_of_a_sweep():
-    assert parts(compare_link(STORE, sweep="20260101-1"))[1]["searchFilter"] == ["tags.sweep = '20260101-1'"]
+def test_compare_link_of_a_view():
+    """The view of a sweep holds the search for its runs (test_shared_view.py)."""
+    query = parts(compare_link(STORE, view="20260101-1"))[1]
+    assert query["viewStateShareKey"] == ["20260101-1"]
+    assert "searchFilter" not in query
 
 
 def test_compare_link_of_everything():
