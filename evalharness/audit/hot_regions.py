@@ -1,4 +1,4 @@
-"""The hottest connected part of a map, and the crop that shows it."""
+"""The hottest connected parts of a map, and the crop that shows one."""
 
 from dataclasses import dataclass
 
@@ -8,6 +8,9 @@ from scipy import ndimage
 from evalharness.audit.geometry import BoolArray, bounding_box
 from evalharness.audit.noise import EIGHT_NEIGHBOURS, HOT_DENSITY
 from evalharness.records import FloatArray, UInt8Array
+
+MAX_REGIONS = 3
+"""Of one photo, the strongest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +46,41 @@ def hottest_region(density: FloatArray, excluded: BoolArray | None = None) -> Ho
     Returns:
         None where no patch that counts is hot, or the map is not finite.
     """
+    found = find_regions(density, threshold=HOT_DENSITY, min_share=0, most=1, excluded=excluded)
+    return found[0] if found else None
+
+
+def find_regions(
+    density: FloatArray,
+    *,
+    threshold: float,
+    min_share: float,
+    most: int = MAX_REGIONS,
+    excluded: BoolArray | None = None,
+) -> tuple[HotRegion, ...]:
+    """Finds hot patches that hang together (eight neighbours), those with most of the map first.
+
+    Args:
+        density: One map, 1 is an average patch, (grid rows, grid columns).
+        threshold: A patch is hot above this density.
+        min_share: Least part of the map that a region holds, 0 to 1.
+        most: Regions that are kept.
+        excluded: Patches that do not count, same shape.
+
+    Returns:
+        None at all where the map is not finite, or nothing in it is hot.
+    """
     values = np.asarray(density, np.float64)
     if not np.isfinite(values).all() or values.sum() <= 0:
-        return None
-    hot = values > HOT_DENSITY
+        return ()
+    hot = values > threshold
     if excluded is not None:
         hot &= ~excluded
     labels, num_regions = ndimage.label(hot, EIGHT_NEIGHBOURS)
-    if not num_regions:
-        return None
     sums = ndimage.sum_labels(values, labels, np.arange(1, num_regions + 1))
-    best = int(np.argmax(sums))
-    return HotRegion(labels == best + 1, float(sums[best] / values.sum()))
+    shares = sums / values.sum()
+    order = np.argsort(-sums, kind="stable")[:most]
+    return tuple(HotRegion(labels == index + 1, float(shares[index])) for index in order if shares[index] >= min_share)
 
 
 def crop_box(

@@ -39,25 +39,21 @@ class Ranking:
         coverage, risk = self._resampled(np.ones((1, len(self._order))))
         return RiskCoverage(coverage[0], risk[0])
 
-    def aurc(self, counts: FloatArray) -> FloatArray:
-        """Area under the curve, the mean of its risk over the photos (Geifman et al. 2019), (R,); lower is better.
-
-        Args:
-            counts: How often each photo is in each resample, (R, N).
-        """
-        coverage, risk = self._resampled(counts)
-        steps = np.diff(coverage, prepend=0, axis=1)
-        return np.asarray(np.where(steps > 0, steps * risk, 0).sum(axis=1))
-
-    def coverage_at_risk(self, counts: FloatArray, max_error: float) -> FloatArray:
-        """The largest part of the photos with at most this error among them, (R,); 0 where there is none.
+    def measure(self, counts: FloatArray, max_error: float) -> tuple[FloatArray, FloatArray]:
+        """The curve's two numbers in each resample.
 
         Args:
             counts: How often each photo is in each resample, (R, N).
             max_error: Part of the believed verdicts that may be wrong.
+
+        Returns:
+            The largest part of the photos with at most this error among them, 0 where there is none, and the area under
+            the curve, the mean of its risk over the photos (Geifman et al. 2019; lower is better), (R,) each.
         """
         coverage, risk = self._resampled(counts)
-        return np.asarray(np.where(risk <= max_error, coverage, 0).max(axis=1))
+        steps = np.diff(coverage, prepend=0, axis=1)
+        areas = np.where(steps > 0, steps * risk, 0).sum(axis=1)
+        return np.asarray(np.where(risk <= max_error, coverage, 0).max(axis=1)), np.asarray(areas)
 
     def _resampled(self, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
         ordered = counts[:, self._order]
@@ -74,12 +70,12 @@ def risk_coverage(scores: FloatArray, is_wrong: BoolArray) -> RiskCoverage:
 
 def aurc(scores: FloatArray, is_wrong: BoolArray) -> float:
     """The area under the curve; see `Ranking`."""
-    return float(Ranking(scores, is_wrong).aurc(np.ones((1, len(scores))))[0])
+    return float(Ranking(scores, is_wrong).measure(np.ones((1, len(scores))), 0)[1][0])
 
 
 def coverage_at_risk(scores: FloatArray, is_wrong: BoolArray, max_error: float) -> float:
     """The largest coverage with at most this error; see `Ranking`."""
-    return float(Ranking(scores, is_wrong).coverage_at_risk(np.ones((1, len(scores))), max_error)[0])
+    return float(Ranking(scores, is_wrong).measure(np.ones((1, len(scores))), max_error)[0][0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +121,6 @@ def resample_measures(
 ) -> tuple[FloatArray, FloatArray]:
     """`coverage_at_risk` and `aurc` in every resample, (R,) each; arguments as `measure_coverage`."""
     ranking, units = Ranking(scores, is_wrong), resampling_units(groups, len(scores))
-    coverages, areas = [], []
-    for counts in resample_counts(units, num_resamples=resampling.num_resamples, seed=resampling.seed):
-        coverages.append(ranking.coverage_at_risk(counts, max_error))
-        areas.append(ranking.aurc(counts))
+    drawn = resample_counts(units, num_resamples=resampling.num_resamples, seed=resampling.seed)
+    coverages, areas = zip(*(ranking.measure(counts, max_error) for counts in drawn), strict=True)
     return np.concatenate(coverages), np.concatenate(areas)

@@ -17,7 +17,8 @@ from evalharness.records import FloatArray, IntArray
 
 Belief = Literal["believe", "check", "unknown"]
 VERSION = 1
-NUM_TEXTURES = len(NAMES)
+MODEL_FEATURES = slice(None, -len(NAMES))
+"""Of what photos are placed by: all but the statistics of the pixels."""
 UNKNOWN_LEVEL = 0.01
 """Of photos like the evaluated ones a part of this at most is called unknown."""
 ROUNDING = 1e-9
@@ -75,10 +76,11 @@ class FittedJudge:
         p_values, nearest = np.full(num, np.nan), np.full(num, -1)
         features["agreement"] = np.full(num, np.nan)
         if self.neighbours is not None and self.space is not None:
-            distances = self.neighbours.distances(self.space.place(evidence))
+            placed = self.space.place(evidence)
+            distances = self.neighbours.distances(placed)
             copied = self.neighbours.copied_groups(distances)
             p_values = self.neighbours.novelty_p_values(distances, copied)
-            by_features = self._by_features.distances(self.space.place(evidence)[:, :-NUM_TEXTURES])
+            by_features = self._by_features.distances(placed[:, MODEL_FEATURES])
             by_features = np.where(copied[:, None] == self.neighbours.units, np.inf, by_features)
             features["agreement"] = agreement(by_features, self.labels, evidence.pred_labels)
             features["distance"] = np.log(self.neighbours.mean_distances(distances, copied))
@@ -111,7 +113,7 @@ class FittedJudge:
         """The evaluated photos by the model's features alone."""
         if self.neighbours is None:
             raise ValueError("no photos to be near to")
-        return Neighbours(self.neighbours.features[:, :-NUM_TEXTURES], self.neighbours.units, self.neighbours.nearest)
+        return self.neighbours.only(MODEL_FEATURES)
 
     def to_arrays(self) -> dict[str, Any]:
         """Everything but the evaluated features and labels, which the results hold; for `np.savez`."""
@@ -197,7 +199,7 @@ def fit_judge(
     neighbours = None if space is None else Neighbours.of(space.place(evidence), units)
     p_values, nearest = np.full(num, np.nan), np.full(num, -1)
     if neighbours is not None:
-        by_features = Neighbours(neighbours.features[:, :-NUM_TEXTURES], units, neighbours.nearest)
+        by_features = neighbours.only(MODEL_FEATURES)
         features["agreement"], nearest = own_agreement(by_features, labels, evidence.pred_labels)
         features["distance"] = np.log(neighbours.nearest.mean(axis=1))
         p_values = neighbours.own_p_values()

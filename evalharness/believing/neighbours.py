@@ -11,6 +11,7 @@ verdict than those of any other class.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -66,7 +67,7 @@ class Neighbours:
     def distances(self, features: FloatArray) -> FloatArray:
         """Euclidean distances of photos (n, D) to the evaluated ones, (n, N)."""
         new, known = np.asarray(features, np.float64), self.features
-        squares = (new**2).sum(axis=1)[:, None] + (known**2).sum(axis=1) - 2 * new @ known.T
+        squares = (new**2).sum(axis=1)[:, None] + self._squares - 2 * new @ known.T
         return np.asarray(np.sqrt(np.maximum(squares, 0)))
 
     def copied_groups(self, distances: FloatArray) -> IntArray:
@@ -104,7 +105,16 @@ class Neighbours:
         )  # fmt: skip
         return np.asarray((1 + as_far - own) / self.num_groups)
 
-    @property
+    def only(self, columns: slice) -> "Neighbours":
+        """The same photos by some of their features, (N, d); who is nearest stays as it was by all."""
+        return Neighbours(self.features[:, columns], self.units, self.nearest)
+
+    @cached_property
+    def _squares(self) -> FloatArray:
+        """Squared lengths, (N,)."""
+        return np.asarray((self.features**2).sum(axis=1))
+
+    @cached_property
     def _weights(self) -> FloatArray:
         """Those of a group share 1, (N,)."""
         return np.asarray(1 / np.bincount(self.units)[self.units])

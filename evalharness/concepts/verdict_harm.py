@@ -23,6 +23,9 @@ class VerdictHarm:
     """Its place among the regions."""
 
 
+NO_HARM = VerdictHarm(0.0, 0.0, None)
+
+
 def measure_verdict_harm(
     logits: FloatArray,
     shares: Sequence[float],
@@ -42,7 +45,7 @@ def measure_verdict_harm(
     verdict = int(np.argmax(logits))
     own = [place for place, concept in enumerate(concepts) if concept is not None and pulls.get(concept) == verdict]
     if not own:
-        return VerdictHarm(0.0, 0.0, None)
+        return NO_HARM
     without = np.array([_logit(erased_logits[place], verdict) for place in own])
     gains = np.nan_to_num(_logit(logits, verdict) - without)
     strongest = int(gains.argmax())

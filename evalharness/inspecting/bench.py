@@ -87,6 +87,8 @@ def open_bench(
     Raises:
         EvalHarnessError: Weights or classes that cannot be used, or weights that are not those of the evaluation.
     """
+    if stored is not None:
+        check_same_input(stored, config)
     weights = find_weights(config) if stored is None else find_evaluated_weights(config, stored)
     classes = stored.classes if stored is not None else known_classes(config, has_csv=has_csv)
     models.configure_tensorflow(config.seed)

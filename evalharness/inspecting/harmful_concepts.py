@@ -8,8 +8,8 @@ import numpy as np
 from scipy.special import softmax
 
 from evalharness.audit import erase, find_photo, pixels_to_erase
-from evalharness.audit.hot_regions import HotRegion, spread_patches
-from evalharness.concepts import Clusters, VerdictHarm, find_regions, measure_verdict_harm
+from evalharness.audit.hot_regions import HotRegion, find_regions, spread_patches
+from evalharness.concepts import NO_HARM, Clusters, VerdictHarm, measure_verdict_harm
 from evalharness.inference import BlockTokens, ForwardPass, view_regions
 from evalharness.inspecting.images import LoadedImage
 from evalharness.records import FloatArray
@@ -68,7 +68,7 @@ class HarmfulConcepts:
             logits: Of it, (C,).
             density: Its map, (grid rows, grid columns).
         """
-        nothing = VerdictHarm(0.0, 0.0, None), None
+        nothing = NO_HARM, None
         if int(logits.argmax()) not in self.pulls.values():
             return nothing
         regions = find_regions(density, threshold=self.threshold, min_share=self.min_share)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evalharness.inspecting.bench import Bench, check_same_input, open_bench
+from evalharness.inspecting.bench import Bench, open_bench
 from evalharness.inspecting.inspection import Inspection, Unreadable
 from evalharness.inspecting.pipeline import inspect_images
 from evalharness.inspecting.stored_config import stored_config
@@ -28,7 +28,6 @@ class Judge:
             EvalHarnessError: The evaluation or its weights cannot be used.
         """
         stored, config = stored_config(str(run), overrides)
-        check_same_input(stored, config)
         return cls(open_bench(config, stored=stored))
 
     @property

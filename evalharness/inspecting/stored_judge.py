@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import softmax
 
 from evalharness.believing import Evidence, FittedJudge, measure_texture
-from evalharness.concepts import VerdictHarm
+from evalharness.concepts import NO_HARM, VerdictHarm
 from evalharness.inference import BlockTokens, ForwardPass
 from evalharness.inspecting.harmful_concepts import HarmfulConcepts
 from evalharness.inspecting.images import LoadedImage
@@ -19,8 +19,6 @@ from evalharness.metrics.temperature import Temperature
 from evalharness.records import BatchOutput, FloatArray
 from evalharness.results import StoredResult
 from evalharness.statistics import resampling_units
-
-NO_HARM = VerdictHarm(0.0, 0.0, None)
 
 
 @dataclass(frozen=True)

@@ -73,11 +73,12 @@ class Bench:
             expected=f'{{"is_right": true}}, {{"is_right": false}} or {{"class": one of {classes}}}',
         )  # fmt: skip
 
-    def told(self, line: Mapping[str, Any]) -> dict[str, Any]:
-        """A verdict as it is answered: with its correction, and where its pictures are."""
-        number = line["id"]
+    def told(self, answer: Mapping[str, Any]) -> dict[str, Any]:
+        """An answer of the log with where its pictures are."""
+        number = answer["id"]
         has_map = self.pictures.has_map(number)
-        return self.log.answer(line) | {
+        return {
+            **answer,
             "photo": f"/photo/{number}.jpg" if self.pictures.has_photo(number) else None,
             "map": f"/map/{number}.png" if has_map else None,
         }
@@ -131,7 +132,7 @@ class Bench:
             path.unlink(missing_ok=True)
             raise
         self.pictures.keep(number, path, found.density)
-        return self.told(line)
+        return self.told(self.log.answer(line))
 
     def _ask(self, path: Path) -> Judged:
         found = self.judge.judge(path)

@@ -4,29 +4,27 @@ import json
 import re
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any
 
+from evalharness.serving.page import read_file
 from evalharness.serving.refusals import RefusalError
 
 LANGUAGES = ("en", "ja")
-FOLDER = Path(__file__).parent / "page"
 QUALITY = re.compile(r"\s*;\s*q\s*=\s*")
 
 
 @cache
 def texts(language: str) -> dict[str, Any]:
     """All texts of a language, by key."""
-    found: dict[str, Any] = json.loads((FOLDER / f"{language}.json").read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads(read_file(f"{language}.json"))
     return found
 
 
-def choose_language(accepted: str, default: str = "en") -> str:
-    """The language of ours that a browser likes best.
+def choose_language(accepted: str) -> str:
+    """The language of ours that a browser likes best; English if it likes none.
 
     Args:
         accepted: Its Accept-Language header.
-        default: If it likes none of them.
     """
     liked = []
     for place, entry in enumerate(accepted.split(",")):
@@ -38,7 +36,7 @@ def choose_language(accepted: str, default: str = "en") -> str:
         language = name.partition("-")[0].lower()
         if language in LANGUAGES and weight > 0:
             liked.append((-weight, place, language))
-    return min(liked)[2] if liked else default
+    return min(liked)[2] if liked else LANGUAGES[0]
 
 
 def translate(sentences: Sequence[str], language: str) -> list[str]:

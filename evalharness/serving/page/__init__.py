@@ -27,7 +27,7 @@ def render_entrance(nonce: str) -> str:
 
 @cache
 def read_file(name: str) -> str:
-    """One of `FILES`."""
+    """A file of the page: one of `FILES`, or the texts of a language."""
     return (FOLDER / name).read_text(encoding="utf-8")
 
 

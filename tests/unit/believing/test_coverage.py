@@ -24,7 +24,7 @@ def test_a_resample_is_the_curve_of_its_photos():
     scores, wrong = generator.random(30).round(1), generator.random(30) < 0.3
     counts = generator.integers(0, 3, (5, 30)).astype(float)
     ranking = Ranking(scores, wrong)
-    for row, area, coverage in zip(counts, ranking.aurc(counts), ranking.coverage_at_risk(counts, 0.2), strict=True):
+    for row, coverage, area in zip(counts, *ranking.measure(counts, 0.2), strict=True):
         drawn = np.repeat(np.arange(30), row.astype(int))
         np.testing.assert_allclose(area, aurc(scores[drawn], wrong[drawn]))
         np.testing.assert_allclose(coverage, coverage_at_risk(scores[drawn], wrong[drawn], 0.2))

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 from evalharness.audit import Resampling, pull_matrix
+from evalharness.audit.hot_regions import find_regions
 from evalharness.concepts import (
     Assignment,
     choose_pairs,
-    find_regions,
     fit_clusters,
     gather_evidence,
     harmful_regions,

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evalharness.believing import Evidence, FittedEvaluation, Guarantee, Judged, fit_judge, measure_coverage
+from evalharness.believing.risk import FIRST
 from evalharness.believing.texture import NAMES, measure_texture
 from evalharness.config import GateConfig, RunConfig
 from evalharness.evaluating.session import EvaluatedRows
@@ -124,7 +125,7 @@ def _measure_texture(rows: EvaluatedRows) -> pd.DataFrame:
 
 def _measure(rows: EvaluatedRows, evidence: Evidence, fitted: FittedEvaluation) -> BelieveFinding:
     is_wrong, groups, resampling = evidence.pred_labels != rows.labels, rows.groups, rows.session.inputs.resampling
-    max_error, by_confidence = fitted.judge.guarantee.max_error, -evidence.plain_features()["logit_confidence"]
+    max_error, by_confidence = fitted.judge.guarantee.max_error, -fitted.judged.features[FIRST]
     by_risk, by_confidence_alone = (
         measure_coverage(scores, is_wrong, max_error=max_error, groups=groups, resampling=resampling)
         for scores in (fitted.judged.risks, by_confidence)

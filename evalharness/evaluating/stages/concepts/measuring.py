@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ from evalharness.audit.pull import MIN_IMAGES
 from evalharness.concepts import (
     CLAIM,
     FIT,
+    Assignment,
     Clusters,
     Concept,
     choose_pairs,
@@ -59,7 +61,7 @@ class Regions:
     gains: FloatArray
     """What the region adds to each class, (regions, classes); NaN likewise, and without a control."""
 
-    @property
+    @cached_property
     def features(self) -> FloatArray:
         """Of every region, (regions, D)."""
         return np.stack([np.asarray(values, np.float64) for values in self.table["features"]])
@@ -104,7 +106,7 @@ def gather_regions(source: RegionSource, is_fit: BoolArray) -> Regions:
     )
 
 
-def store(source: RegionSource, clusters: Clusters, regions: Regions) -> pd.DataFrame:
+def store(source: RegionSource, clusters: Clusters, assigned: Assignment, regions: Regions) -> pd.DataFrame:
     """Writes `concepts.parquet`, a row a region, and gives it back; and `concepts.npz`, the centroids."""
     rows = source.rows
     properties, photos = rows.session.model_properties, rows.session.photos
@@ -112,7 +114,6 @@ def store(source: RegionSource, clusters: Clusters, regions: Regions) -> pd.Data
     for row in regions.table.to_dict("records"):
         region = HotRegion(patches_of(row, properties.grid_size), float(row["share"]))
         boxes.append(part_of_photo(region, photos.extent(str(row["row_id"]))))
-    assigned = clusters.assign(regions.features)
     top, bottom, left, right = np.array(boxes).T
     table = pd.DataFrame(
         {
@@ -146,24 +147,23 @@ def store(source: RegionSource, clusters: Clusters, regions: Regions) -> pd.Data
 
 
 def measure(
-    source: RegionSource, clusters: Clusters, regions: Regions, table: pd.DataFrame, names: Mapping[int, str]
+    source: RegionSource, assigned: Assignment, regions: Regions, table: pd.DataFrame, names: Sequence[str]
 ) -> ConceptsFinding:
     """Tests the concepts on the claiming half, with the audit's own functions; writes `concepts_pull.parquet`.
 
     Args:
         source: Of the regions.
-        clusters: The concepts.
+        assigned: The concept of each region.
         regions: Of both halves.
         table: `concepts.parquet`.
-        names: By number from 1, of those that have one.
+        names: Of all concepts.
     """
     rows, inputs = source.rows, source.rows.session.inputs
     config, min_pull = inputs.config.concepts, inputs.config.audit.min_pull
-    assigned = clusters.assign(regions.features)
     counts = assigned.is_assigned & ~regions.is_fit
     fitting, evidence = (
         gather_evidence(
-            name_concepts(names, len(clusters.centroids)),
+            names,
             assigned=assigned,
             left_out=left_out,
             photos=regions.photos,

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from evalharness.audit import BoolArray, erase, find_photo, plan_erasure
-from evalharness.audit.hot_regions import spread_patches
-from evalharness.concepts import find_regions
+from evalharness.audit.hot_regions import find_regions, spread_patches
 from evalharness.config import ConceptsConfig
 from evalharness.console import progress_bar, tell_cost
 from evalharness.evaluating.session import EvaluatedRows, Session

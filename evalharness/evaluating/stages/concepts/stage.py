@@ -17,7 +17,7 @@ from evalharness.evaluating.session import EvaluatedRows
 from evalharness.evaluating.stage import Findings, Stage
 from evalharness.evaluating.stages.concepts.finding import ConceptsFinding
 from evalharness.evaluating.stages.concepts.gates import GATE, broken_gates
-from evalharness.evaluating.stages.concepts.measuring import gather_regions, measure, store, too_few
+from evalharness.evaluating.stages.concepts.measuring import gather_regions, measure, name_concepts, store, too_few
 from evalharness.evaluating.stages.concepts.naming import guess_names
 from evalharness.evaluating.stages.concepts.regions import RegionSource
 from evalharness.evaluating.stages.concepts.telling import tell_concepts
@@ -82,10 +82,13 @@ class Concepts(Stage[ConceptsFinding]):
                 seed=inputs.config.seed,
             )
             _warn_of_unknown([*config.names, *config.roles], len(clusters.centroids))
-            table = store(source, clusters, regions)
-        names = {} if self.namer is None else guess_names(source, self.namer, table, len(clusters.centroids))
+            assigned = clusters.assign(regions.features)
+            table = store(source, clusters, assigned, regions)
+        num_concepts = len(clusters.centroids)
+        guessed = {} if self.namer is None else guess_names(source, self.namer, table, num_concepts)
+        names = name_concepts({**guessed, **config.names}, num_concepts)
         with session.clock.timed("test_concepts"):
-            return measure(source, clusters, regions, table, {**names, **config.names})
+            return measure(source, assigned, regions, table, names)
 
     def broken_gates(self, config: GateConfig, found: ConceptsFinding | None) -> Sequence[str]:
         """`max_concept_pull`, of any concept but objects."""
