@@ -154,6 +154,15 @@ def stage_sentences(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(title, text) for title, text in told if text]
 
 
+def found_concepts(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What an evaluation keeps of its discovered concepts; none where they were not looked for.
+
+    Args:
+        manifest: Of the evaluation.
+    """
+    return list((manifest["findings"].get("concepts") or {}).get("concepts", ()))
+
+
 def describe_averages(manifest: Mapping[str, Any]) -> str:
     """Over which classes averages run, and what the others do to the numbers; empty where every class has rows.
 

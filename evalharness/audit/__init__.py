@@ -2,7 +2,7 @@
 
 from evalharness.audit.artifacts import find_outlier_tokens, mark_hot_patches, mask_outliers
 from evalharness.audit.categories import CategoryAudit, CategoryRegions, CategoryScores, audit_category
-from evalharness.audit.erase import FILLS, Erasure, erase, pixels_to_erase, plan_erasure, translate
+from evalharness.audit.erase import FILLS, Erasure, erase, pixels_to_erase, plan_erasure, plan_region, translate
 from evalharness.audit.geometry import (
     ROLES,
     BoolArray,
@@ -100,6 +100,7 @@ __all__ = [
     "place_mask",
     "place_regions",
     "plan_erasure",
+    "plan_region",
     "predict_mistakes",
     "pull_columns",
     "pull_matrix",

@@ -1,6 +1,6 @@
 """Erasing a region from the model's input, and the same shape elsewhere as the control."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from evalharness.audit.geometry import BoolArray, bounding_box
+from evalharness.audit.geometry import BoolArray, ImageRegions, Role, bounding_box
 from evalharness.audit.seeding import generator_for
 from evalharness.records import FloatArray, UInt8Array
 
@@ -90,6 +90,36 @@ def plan_erasure(
         max_tries=max_tries,
     )
     return Erasure("ok" if offsets else "no_control", pixels, offsets)
+
+
+def plan_region(
+    regions: ImageRegions,
+    category: str,
+    roles: Mapping[str, Role],
+    *,
+    row_id: str,
+    avoid: Collection[Role],
+    num_controls: int,
+) -> Erasure:
+    """Plans the erasure of one category of an image; arguments as of `plan_erasure`.
+
+    Args:
+        regions: Of the image.
+        category: To be erased.
+        roles: Of every category.
+        row_id: Of the image.
+        avoid: Roles that no control may touch.
+        num_controls: K.
+    """
+    avoided = [name for name in regions.coverage if roles[name] in avoid]
+    return plan_erasure(
+        regions.coverage[category],
+        regions.occupied_by({category, *avoided}),  # a control that overlaps the region would be compared with itself
+        row_id=row_id,
+        category=category,
+        photo_pixels=regions.photo_pixels,
+        num_controls=num_controls,
+    )
 
 
 def translate(values: npt.NDArray[Scalar], offset: Offset) -> npt.NDArray[Scalar]:

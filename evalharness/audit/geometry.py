@@ -4,7 +4,7 @@ Coverage is the covered part of a pixel or patch, 0 to 1. It is exact: areas are
 region thinner than a pixel of the model's input is small and not gone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -67,9 +67,13 @@ class ImageRegions:
     @property
     def occupied(self) -> BoolArray:
         """Pixels that any object or distractor touches, (height, width)."""
+        return self.occupied_by(self.coverage)
+
+    def occupied_by(self, categories: Iterable[str]) -> BoolArray:
+        """Pixels that any of the categories touches, (height, width)."""
         touched = np.zeros(self.ignored.shape, np.bool_)
-        for coverage in self.coverage.values():
-            touched |= coverage > 0
+        for category in categories:
+            touched |= self.coverage[category] > 0
         return touched
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from evalharness.audit import Resampling
 from evalharness.believing.coverage import aurc, coverage_at_risk, resample_measures
 from evalharness.comparing.compared_runs import RunToCompare
-from evalharness.comparison import Alignment, Difference
+from evalharness.comparison import Alignment, Difference, points_text
 from evalharness.manifest import JUDGED
 from evalharness.metrics.predictions import Predictions
 from evalharness.records import FloatArray, IntArray
@@ -102,11 +102,6 @@ def _describe(name: str, reference: str, found: dict[str, Difference], max_error
     coverage, after = found["coverage"], found["coverage_at_risk"]
     return (
         f"Of {name} {coverage.value:.1%} of the verdicts may be believed, of {reference} {coverage.reference:.1%}, "
-        f"difference {_points(coverage)}; at {100 * max_error:g} % error after the fact {after.value:.1%} against "
-        f"{after.reference:.1%}, difference {_points(after)}."
+        f"difference {points_text(coverage)}; at {100 * max_error:g} % error after the fact {after.value:.1%} against "
+        f"{after.reference:.1%}, difference {points_text(after)}."
     )
-
-
-def _points(entry: Difference) -> str:
-    interval = entry.difference
-    return f"{100 * interval.value:+.1f} points [{100 * interval.ci_low:+.1f}, {100 * interval.ci_high:+.1f}]"

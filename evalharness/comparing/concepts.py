@@ -9,6 +9,7 @@ import pandas as pd
 from evalharness.audit.pull import MIN_IMAGES
 from evalharness.comparing.compared_runs import RunToCompare
 from evalharness.concepts import Clusters, match_by_centroids, match_by_photos
+from evalharness.manifest import found_concepts
 
 COLUMNS = [
     "run", "reference_concept", "concept", "matched_by", "overlap", "class", "reference_pull", "pull", "p_value",
@@ -30,9 +31,9 @@ def compare_concepts(runs: Sequence[RunToCompare]) -> tuple[pd.DataFrame, list[s
     """
     reference, tables, sentences = runs[0], [], list[str]()
     for run in runs[1:]:
-        if not found_concepts(reference) and not found_concepts(run):
+        if not found_concepts(reference.result.manifest) and not found_concepts(run.result.manifest):
             continue
-        without = next((each for each in (reference, run) if not found_concepts(each)), None)
+        without = next((each for each in (reference, run) if not found_concepts(each.result.manifest)), None)
         if without is not None:
             sentences.append(f"Concepts were not compared: {without.name} has none (concepts.num_images).")
             continue
@@ -40,12 +41,6 @@ def compare_concepts(runs: Sequence[RunToCompare]) -> tuple[pd.DataFrame, list[s
         tables.append(table)
         sentences += _describe(reference, run, table)
     return (pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)), sentences
-
-
-def found_concepts(run: RunToCompare) -> list[Mapping[str, Any]]:
-    """What the manifest keeps of a run's concepts; none where they were not looked for."""
-    found = run.result.manifest["findings"].get("concepts") or {}
-    return list(found.get("concepts", ()))
 
 
 def _line_up(reference: RunToCompare, run: RunToCompare) -> pd.DataFrame:
@@ -56,7 +51,7 @@ def _line_up(reference: RunToCompare, run: RunToCompare) -> pd.DataFrame:
     else:
         matches = match_by_photos(after, before)
     matched_by = "centroids" if shares_features else "photos"
-    names = [{entry["number"]: entry for entry in found_concepts(each)} for each in (reference, run)]
+    names = [{entry["number"]: entry for entry in found_concepts(each.result.manifest)} for each in (reference, run)]
     rows = []
     for match in matches:
         first = names[0][match.reference]
@@ -97,7 +92,7 @@ def _describe(reference: RunToCompare, run: RunToCompare, table: pd.DataFrame) -
             f"{row['class']}; {found}."
         )
     matched = set(table["concept"])
-    for concept in found_concepts(run):
+    for concept in found_concepts(run.result.manifest):
         if concept["is_harmful"] and concept["name"] not in matched:
             cell = concept["shortcut"]
             sentences.append(

@@ -46,8 +46,9 @@ def compare(runs: Sequence[str | Path | StoredResult], overrides: Sequence[str] 
     folder = output_dir or default_folder(runs_dir, findings)
     write_comparison(folder, findings)
     with tracking.start_run(store, name=comparison_name(findings), config=tracked) as run_id:
-        tracking.upload_comparison(store, run_id, folder, Comparison.load(folder).manifest)
-    return Comparison.load(folder, run_id)
+        written = Comparison.load(folder, run_id)
+        tracking.upload_comparison(store, run_id, folder, written.manifest)
+    return written
 
 
 def reference_first(

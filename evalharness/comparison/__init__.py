@@ -23,6 +23,7 @@ from evalharness.comparison.sentences import (
     describe_category_change,
     describe_maps,
     describe_pair,
+    points_text,
 )
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "describe_pair",
     "flips",
     "list_differences",
+    "points_text",
     "to_grid",
     "why_same",
 ]

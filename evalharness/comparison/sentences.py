@@ -56,7 +56,7 @@ def describe_category_change(change: CategoryChange, reference: str) -> str | No
             direction = "more" if measure.difference.value > 0 else "less"
             parts.append(
                 f"{direction} {words} {change.category} ({measure.value:.1%} against {measure.reference:.1%}, "
-                f"difference {_points(measure)}, {change.num_judged[name]} images)"
+                f"difference {points_text(measure)}, {change.num_judged[name]} images)"
             )
     if not parts:
         return None
@@ -93,8 +93,8 @@ def _numbers(pair: PairedRun, num_compared: int) -> str:
     corrected = f", {pair.p_holm:.2g} after Holm's correction over {num_compared} runs" if num_compared > 1 else ""
     return (
         f"accuracy {accuracy.value:.1%} against {accuracy.reference:.1%} on {pair.num_images:,} images, difference "
-        f"{_points(accuracy)}; {pair.num_broken} broken, {pair.num_fixed} fixed, exact McNemar p = {pair.p_value:.2g}"
-        f"{corrected}"
+        f"{points_text(accuracy)}; {pair.num_broken} broken, {pair.num_fixed} fixed, exact McNemar "
+        f"p = {pair.p_value:.2g}{corrected}"
     )
 
 
@@ -114,7 +114,8 @@ def _how_many(pair: PairedRun) -> str:
     return f"To tell a difference of {points} at 80 % power takes {wanted}, at the disagreement seen."
 
 
-def _points(measure: Difference) -> str:
+def points_text(measure: Difference) -> str:
+    """A difference in points with its interval."""
     interval = measure.difference
     return f"{100 * interval.value:+.1f} points [{100 * interval.ci_low:+.1f}, {100 * interval.ci_high:+.1f}]"
 

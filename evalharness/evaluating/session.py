@@ -16,7 +16,7 @@ from evalharness.evaluating.inputs import Inputs
 from evalharness.evaluating.stopwatch import Stopwatch
 from evalharness.inference import ForwardPass
 from evalharness.records import FloatArray, IntArray, Sample, VisionTransformer
-from evalharness.report import select_logged
+from evalharness.report import select_samples
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,7 @@ class EvaluatedRows:
 
     def choose(self, num_images: int) -> list[str]:
         """Row ids of some images: seeded, the classes taking turns, the same in every run on the same rows."""
-        table = pd.DataFrame({"row_id": self.row_ids, "label": [sample.label for sample in self.samples]})
-        return select_logged(table, num_images, self.session.inputs.config.seed)
+        return select_samples(self.samples, num_images, self.session.inputs.config.seed)
 
     def stored_table(self, name: str, key: Mapping[str, Any], make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
         """A stage's table from the results folder, or made now, timed and stored there.

@@ -12,6 +12,7 @@ from evalharness.audit.hot_regions import HotRegion, find_regions, spread_patche
 from evalharness.concepts import NO_HARM, Clusters, VerdictHarm, measure_verdict_harm
 from evalharness.inference import BlockTokens, ForwardPass, view_regions
 from evalharness.inspecting.images import LoadedImage
+from evalharness.manifest import found_concepts
 from evalharness.records import FloatArray
 from evalharness.results import StoredResult
 
@@ -36,8 +37,7 @@ class HarmfulConcepts:
     @classmethod
     def of(cls, stored: StoredResult) -> "HarmfulConcepts | None":
         """None where no concept of the evaluation is harmful."""
-        found = stored.manifest["findings"].get("concepts") or {}
-        harmful = [concept for concept in found.get("concepts", ()) if concept["is_harmful"]]
+        harmful = [concept for concept in found_concepts(stored.manifest) if concept["is_harmful"]]
         path = stored.folder / "concepts.npz"
         if not harmful or not path.is_file():
             return None

@@ -48,10 +48,11 @@ def load_model(
         backbone = find_backbone(model)
     else:
         check_format(config.backbone, source)
-        checkpoint = _read(config, source) if config.backbone in CHECKPOINTS else None
+        is_checkpoint = config.backbone in CHECKPOINTS
+        checkpoint = read_checkpoint(source.path, architecture=config.architecture) if is_checkpoint else None
         model = _build(config, classes, checkpoint)
         backbone = find_backbone(model)
-        with opened_weights(source, config.image_size) as stored:
+        with opened_weights(source, config.image_size, checkpoint) as stored:
             pairs = match_weights(model, backbone, stored, source, is_backbone_only=is_backbone_only)
             for variable, array in pairs:
                 variable.assign(np.asarray(array))
@@ -108,14 +109,21 @@ def load_model(
 
 
 @contextmanager
-def opened_weights(source: WeightsSource, image_size: tuple[int, int]) -> Iterator[StoredWeights]:
+def opened_weights(
+    source: WeightsSource, image_size: tuple[int, int], checkpoint: Checkpoint | None = None
+) -> Iterator[StoredWeights]:
     """The weights of a file of Keras, or of a checkpoint with its positions fitted to (height, width) pixels.
+
+    Args:
+        source: The file or folder.
+        image_size: Of the model's input.
+        checkpoint: What was read of it already.
 
     Raises:
         WeightsError: The file holds no backbone that is understood.
     """
     if source.file_format in CHECKPOINTS:
-        yield read_checkpoint(source.path).weights(image_size)
+        yield (checkpoint or read_checkpoint(source.path)).weights(image_size)
         return
     with open_weights(source) as stored:
         yield stored
@@ -164,10 +172,6 @@ def hash_variables(variables: "Mapping[str, tf.Variable | h5py.Dataset]") -> str
         digest.update(f"{name} {values.shape}\n".encode())
         digest.update(values.tobytes())
     return digest.hexdigest()
-
-
-def _read(config: ModelConfig, source: WeightsSource) -> Checkpoint:
-    return read_checkpoint(source.path, architecture=config.architecture)
 
 
 def _build(config: ModelConfig, classes: Sequence[str], checkpoint: Checkpoint | None) -> "tf.keras.Model":

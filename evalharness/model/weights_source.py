@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 ENDINGS = (".h5", ".hdf5", ".keras")
 MLFLOW_URI = re.compile(r"(runs|models|mlflow-artifacts):/")
+_fetched: dict[tuple[str, str, Path], Path] = {}
+"""By location, store and cache: a config is completed from the files that are loaded later."""
 OTHER_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
@@ -235,6 +237,9 @@ def _fetch_artifact(uri: str, tracking_uri: str, cache_dir: Path, key: str) -> t
     with tempfile.TemporaryDirectory(dir=cache_dir) as fresh:
         try:
             location, run_id = _locate(uri, MlflowClient(tracking_uri))
+            kept = _fetched.get((location, tracking_uri, cache_dir))
+            if kept is not None and kept.exists():
+                return kept, run_id
             local = Path(download_artifacts(artifact_uri=location, dst_path=fresh, tracking_uri=tracking_uri))
         except (MlflowException, OSError) as error:
             raise WeightsError(
@@ -244,13 +249,11 @@ def _fetch_artifact(uri: str, tracking_uri: str, cache_dir: Path, key: str) -> t
                 fix="Check the uri and tracking.uri, which names the store that it is looked up in",
             ) from error
         checkpoint = _only_checkpoint(local)
-        if checkpoint is not None:
-            return _keep_folder(checkpoint, cache_dir), run_id
-        file = _only_file(local, uri)
-        # Two runs call their files alike, and jobs of one sweep fetch the same one at once.
-        kept = cache_dir / _sha256(file)[:16] / file.name
-        kept.parent.mkdir(exist_ok=True)
-        return file.replace(kept), run_id
+        kept = (
+            _keep_file(_only_file(local, uri), cache_dir) if checkpoint is None else _keep_folder(checkpoint, cache_dir)
+        )
+    _fetched[location, tracking_uri, cache_dir] = kept
+    return kept, run_id
 
 
 def _only_checkpoint(local: Path) -> Path | None:
@@ -259,6 +262,13 @@ def _only_checkpoint(local: Path) -> Path | None:
         return None
     found = {path.parent for path in local.rglob("*.safetensors")}
     return found.pop() if len(found) == 1 else None
+
+
+def _keep_file(file: Path, cache_dir: Path) -> Path:
+    """Moves a downloaded file to a place named by its content: runs call theirs alike, and jobs fetch one at once."""
+    kept = cache_dir / _sha256(file)[:16] / file.name
+    kept.parent.mkdir(exist_ok=True)
+    return file.replace(kept)
 
 
 def _keep_folder(folder: Path, cache_dir: Path) -> Path:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -11,6 +12,9 @@ import numpy as np
 
 from evalharness import model as models
 from evalharness.console import note, progress_bar, tell_cost
+from evalharness.dataset import Photos
+from evalharness.dataset.cutouts import Cutouts
+from evalharness.dataset.pasting import paste_into
 from evalharness.model import LastLayers, LayerName
 from evalharness.records import FloatArray, UInt8Array
 from evalharness.repairing.evaluation import Evaluation
@@ -28,6 +32,19 @@ class Shot:
     """Of everything that its pixels depend on."""
     load: Callable[[], UInt8Array]
     """RGB (height, width, 3), as the model sees it."""
+
+
+def photo_shot(photos: Photos, row_id: str) -> Shot:
+    """A photo as it is."""
+    return Shot(photos.dataset.images[row_id].sha256, partial(photos.load_input, row_id))
+
+
+def pasted_shot(photos: Photos, row_id: str, category: str, cutouts: Cutouts, scale: tuple[float, float]) -> Shot:
+    """A photo with a cut-out; arguments as of `paste_into`."""
+    return Shot(
+        f"{photos.dataset.images[row_id].sha256} {row_id} pasted {category} {cutouts.digest} {scale}",
+        lambda: paste_into(photos, row_id, category, cutouts, scale).image,
+    )
 
 
 class FeatureStore:
@@ -51,10 +68,10 @@ class FeatureStore:
         """Stores the features (n, D) of n keys."""
         digest = hashlib.sha256("\n".join(keys).encode()).hexdigest()[:16]
         path = self.folder / f"{digest}.npz"
-        partial = path.with_name(f"{path.name}.partial")
-        with partial.open("wb") as file:
+        unfinished = path.with_name(f"{path.name}.partial")
+        with unfinished.open("wb") as file:
             np.savez(file, keys=np.array(keys), **{str(name): values for name, values in features.items()})
-        partial.replace(path)
+        unfinished.replace(path)
         self._take(keys, features)
 
     def get(self, keys: Sequence[str]) -> dict[LayerName, FloatArray]:

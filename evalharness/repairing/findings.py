@@ -56,7 +56,7 @@ def measure_pull(evaluation: Evaluation, proof: Proof, logits: FloatArray) -> tu
         proof: What was asked.
         logits: Of every shot, (shots, C).
     """
-    return pull_matrix(_evidence(evaluation, proof, logits), evaluation.classes, resampling=evaluation.resampling)
+    return _pull(evaluation, _evidence(evaluation, proof, logits))
 
 
 def examine(evaluation: Evaluation, proof: Proof, harm: Harm, before: FloatArray, after: FloatArray) -> RepairFindings:
@@ -69,8 +69,9 @@ def examine(evaluation: Evaluation, proof: Proof, harm: Harm, before: FloatArray
         before: Logits of every shot, (shots, C).
         after: Of the repaired model.
     """
-    cells = (measure_pull(evaluation, proof, before), measure_pull(evaluation, proof, after))
-    pulls = _pull_changes(evaluation, proof, harm, (before, after), cells)
+    evidence = (_evidence(evaluation, proof, before), _evidence(evaluation, proof, after))
+    cells = (_pull(evaluation, evidence[0]), _pull(evaluation, evidence[1]))
+    pulls = _pull_changes(evaluation, harm, evidence, cells)
     accuracies = _accuracy_changes(evaluation, proof, before, after)
     without = next((entry for entry in accuracies if entry.name == WITHOUT), None)
     shortcut = name_shortcut(cells[1], evaluation.min_pull)
@@ -102,14 +103,16 @@ def _evidence(evaluation: Evaluation, proof: Proof, logits: FloatArray) -> list[
     ]
 
 
+def _pull(evaluation: Evaluation, evidence: Sequence[PullEvidence]) -> tuple[PullCell, ...]:
+    return pull_matrix(evidence, evaluation.classes, resampling=evaluation.resampling)
+
+
 def _pull_changes(
     evaluation: Evaluation,
-    proof: Proof,
     harm: Harm,
-    logits: tuple[FloatArray, FloatArray],
+    evidence: tuple[Sequence[PullEvidence], Sequence[PullEvidence]],
     cells: tuple[tuple[PullCell, ...], tuple[PullCell, ...]],
 ) -> tuple[PullChange, ...]:
-    evidence = [_evidence(evaluation, proof, values) for values in logits]
     by_category = {old.category: (old, new) for old, new in zip(*evidence, strict=True)}
     changes = []
     for old, new in zip(*cells, strict=True):

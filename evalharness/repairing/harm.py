@@ -9,6 +9,7 @@ import pandas as pd
 
 from evalharness.audit import PullCell, rank_cells
 from evalharness.errors import ResultsError
+from evalharness.manifest import found_concepts
 from evalharness.records import Interval
 from evalharness.results import StoredResult
 
@@ -62,15 +63,14 @@ def read_harm(result: StoredResult, min_pull: float) -> Harm | None:
 
 def concept_names(manifest: Mapping[str, Any]) -> dict[str, str]:
     """What each discovered concept is called, by its number as text."""
-    found = manifest["findings"].get("concepts") or {}
-    return {str(concept["number"]): str(concept["name"]) for concept in found.get("concepts", ())}
+    return {str(concept["number"]): str(concept["name"]) for concept in found_concepts(manifest)}
 
 
 def _of_harmful_concepts(cells: Sequence[PullCell], manifest: Mapping[str, Any]) -> list[PullCell]:
     """The cells of concepts that are not the object, under the concepts' names."""
-    found, names = manifest["findings"].get("concepts") or {}, concept_names(manifest)
-    objects = {str(entry["number"]) for entry in found.get("concepts", ()) if entry["role"] != "distractor"}
-    return [replace(cell, category=names[cell.category]) for cell in cells if cell.category in names.keys() - objects]
+    told = [concept for concept in found_concepts(manifest) if concept["role"] == "distractor"]
+    names = {str(concept["number"]): str(concept["name"]) for concept in told}
+    return [replace(cell, category=names[cell.category]) for cell in cells if cell.category in names]
 
 
 def nothing_to_repair(cells: Sequence[PullCell], min_pull: float, folder: Path) -> ResultsError:

@@ -117,8 +117,9 @@ def repair(run: str | Path, overrides: Sequence[str] = ()) -> Repair:
     folder = request.output_dir or default_folder(request.runs_dir, mended)
     write_repair(folder, backbone.layers, mended)
     with tracking.start_run(store, name=f"repair of {found.name}", config=request.tracking) as run_id:
-        tracking.upload_repair(store, run_id, folder, Repair.load(folder).manifest)
-    return Repair.load(folder, run_id)
+        written = Repair.load(folder, run_id)
+        tracking.upload_repair(store, run_id, folder, written.manifest)
+    return written
 
 
 def measure_harm(evaluation: Evaluation, proof: Proof, logits: FloatArray) -> Harm:

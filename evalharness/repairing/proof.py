@@ -6,18 +6,16 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import pandas as pd
 
-from evalharness.audit import ImageRegions, clean_gains, erase, erasure_gains, plan_erasure
+from evalharness.audit import ImageRegions, clean_gains, erase, erasure_gains, plan_region
 from evalharness.audit.pull import MIN_IMAGES
-from evalharness.dataset.pasting import paste_into
 from evalharness.records import FloatArray, IntArray, UInt8Array
 from evalharness.repairing.cutouts import SplitCutouts
 from evalharness.repairing.evaluation import Evaluation
-from evalharness.repairing.features import Shot
+from evalharness.repairing.features import Shot, pasted_shot, photo_shot
 from evalharness.repairing.harm import Harm
-from evalharness.repairing.regions import Regions
-from evalharness.report import select_logged
+from evalharness.repairing.regions import NO_REGIONS, Regions
+from evalharness.report import select_samples
 
 MAX_PASTED = 300
 """Photos that the cut-outs of a category are pasted into."""
@@ -84,31 +82,26 @@ def plan_proof(evaluation: Evaluation, cutouts: SplitCutouts, harm: Harm | None,
         harm: What is to be repaired; None: what is pasted is to be measured.
         regions: Where the categories are on the evaluated photos.
     """
-    shots = [
-        Shot(evaluation.sha256(sample.row_id), partial(evaluation.photos.load_input, sample.row_id))
-        for sample in evaluation.samples
-    ]
-    known_from = regions.known_from if regions else frozenset()
-    holds = {} if regions is None else {
-        row_id: names & set(regions.distractors) for row_id, names in regions.by_row.items()
-    }  # fmt: skip
+    shots = [photo_shot(evaluation.photos, sample.row_id) for sample in evaluation.samples]
+    regions = regions or NO_REGIONS
+    distractors = set(regions.distractors)
+    holds = {row_id: names & distractors for row_id, names in regions.by_row.items()}
     without = [place for place, sample in enumerate(evaluation.samples) if not holds.get(sample.row_id)]
     harmful = harm.categories if harm else cutouts.categories
-    in_place = regions.distractors if regions else ()
+    chosen = select_samples([evaluation.samples[place] for place in without], MAX_PASTED, evaluation.config.seed)
     found = []
-    for category in sorted({*in_place, *harmful, *cutouts.categories}):
+    for category in sorted({*distractors, *harmful, *cutouts.categories}):
         held = [
             place
             for place, sample in enumerate(evaluation.samples)
             if category in holds.get(sample.row_id, ())
             and sample.group not in cutouts.used_groups
-            and sample.row_id not in known_from
+            and sample.row_id not in regions.known_from
         ]
-        is_enough = regions is not None and _tells(evaluation, held, harm, category)
-        if is_enough:
+        if _tells(evaluation, held, harm, category):
             found.append(_in_place(evaluation, category, held, shots, regions, has_pull=category in harmful))
         elif category in cutouts.categories:
-            found.append(_pasted(evaluation, category, without, shots, cutouts))
+            found.append(_pasted(evaluation, category, chosen, shots, cutouts))
         elif held:
             found.append(_in_place(evaluation, category, held, shots, regions, has_pull=False))
     return Proof(tuple(shots), np.array(without, np.int64), tuple(found))
@@ -126,7 +119,7 @@ def _in_place(
     category: str,
     held: Sequence[int],
     shots: list[Shot],
-    regions: Regions | None,
+    regions: Regions,
     *,
     has_pull: bool,
 ) -> CategoryProof:
@@ -134,7 +127,7 @@ def _in_place(
     if evaluation.config.dataset.clean_column is not None:
         clean = [evaluation.positions.get(evaluation.samples[place].clean_row_id, NONE) for place in held]
         return CategoryProof(category, positions, positions, clean=np.array(clean, np.int64))
-    if not has_pull or regions is None:
+    if not has_pull:
         return CategoryProof(category, positions, positions)
     num_controls = evaluation.config.audit.num_controls
     erased, controls = np.full(len(held), NONE), np.full((len(held), num_controls), NONE)
@@ -153,18 +146,8 @@ def _erasures(
 ) -> list[Shot]:
     """The photo with the region erased, then with each control; nothing where there is no control. As the audit."""
     audit = evaluation.config.audit
-    coverage = on_input.coverage[category]
-    occupied = coverage > 0
-    for name, covered in on_input.coverage.items():
-        if regions.roles[name] in audit.controls_avoid:
-            occupied |= covered > 0
-    plan = plan_erasure(
-        coverage,
-        occupied,
-        row_id=row_id,
-        category=category,
-        photo_pixels=on_input.photo_pixels,
-        num_controls=audit.num_controls,
+    plan = plan_region(
+        on_input, category, regions.roles, row_id=row_id, avoid=audit.controls_avoid, num_controls=audit.num_controls
     )
     if plan.status != "ok":
         return []
@@ -184,21 +167,10 @@ def _erasures(
 
 
 def _pasted(
-    evaluation: Evaluation, category: str, without: Sequence[int], shots: list[Shot], cutouts: SplitCutouts
+    evaluation: Evaluation, category: str, chosen: Sequence[str], shots: list[Shot], cutouts: SplitCutouts
 ) -> CategoryProof:
-    samples = [evaluation.samples[place] for place in without]
-    table = pd.DataFrame(
-        {"row_id": [sample.row_id for sample in samples], "label": [sample.label for sample in samples]}
-    )
-    chosen = select_logged(table, MAX_PASTED, evaluation.config.seed)
     positions = np.array([evaluation.positions[row_id] for row_id in chosen], np.int64)
     first = len(shots)
-    shots += [paste_shot(evaluation, row_id, category, cutouts) for row_id in chosen]
-    return CategoryProof(category, positions, first + np.arange(len(chosen)), clean=positions, is_pasted=True)
-
-
-def paste_shot(evaluation: Evaluation, row_id: str, category: str, cutouts: SplitCutouts) -> Shot:
-    """An evaluated photo with one of the cut-outs that are kept for the proof."""
     scale = evaluation.config.repair.scale
-    key = f"{evaluation.sha256(row_id)} {row_id} pasted {category} {cutouts.proof.digest} {scale}"
-    return Shot(key, lambda: paste_into(evaluation.photos, row_id, category, cutouts.proof, scale).image)
+    shots += [pasted_shot(evaluation.photos, row_id, category, cutouts.proof, scale) for row_id in chosen]
+    return CategoryProof(category, positions, first + np.arange(len(chosen)), clean=positions, is_pasted=True)

@@ -60,14 +60,17 @@ def fit_layer(
     """
     features = np.asarray(features, np.float64)
     folds = list(StratifiedGroupKFold(NUM_FOLDS, shuffle=True, random_state=seed).split(features, labels, groups))
+    logits = {strength: np.zeros((len(labels), int(labels.max()) + 1)) for strength in STRENGTHS}
+    for train, held_out in folds:
+        scaler = StandardScaler().fit(features[train])
+        scaled = scaler.transform(features[train])
+        for strength in STRENGTHS:
+            kernel, bias = _fit_scaled(scaler, scaled, labels[train], strength)
+            logits[strength][held_out] = features[held_out] @ kernel + bias
     scores = {}
-    for strength in STRENGTHS:
-        logits = np.zeros((len(labels), int(labels.max()) + 1))
-        for train, held_out in folds:
-            kernel, bias = fit(features[train], labels[train], strength)
-            logits[held_out] = features[held_out] @ kernel + bias
-        log_loss = -log_softmax(logits, axis=1)[np.arange(len(labels)), labels].mean()
-        scores[strength] = (float(log_loss), float((logits.argmax(axis=1) == labels).mean()))
+    for strength, found in logits.items():
+        log_loss = -log_softmax(found, axis=1)[np.arange(len(labels)), labels].mean()
+        scores[strength] = (float(log_loss), float((found.argmax(axis=1) == labels).mean()))
     strength = min(scores, key=lambda strength: scores[strength])
     kernel, bias = fit(features, labels, strength)
     return FittedLayer(name, kernel.astype(np.float32), bias.astype(np.float32), strength, *scores[strength])
@@ -76,11 +79,17 @@ def fit_layer(
 def fit(features: FloatArray, labels: IntArray, strength: float) -> tuple[FloatArray, FloatArray]:
     """Kernel (D, C) and bias (C,) for features (n, D) as they are."""
     scaler = StandardScaler().fit(features)
+    return _fit_scaled(scaler, scaler.transform(features), labels, strength)
+
+
+def _fit_scaled(
+    scaler: StandardScaler, scaled: FloatArray, labels: IntArray, strength: float
+) -> tuple[FloatArray, FloatArray]:
     regression = LogisticRegression(C=strength, max_iter=MAX_STEPS)
     with warnings.catch_warnings():
         # What is left after so many steps does not show in a probability.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        regression.fit(scaler.transform(features), labels)
+        regression.fit(scaled, labels)
     weights, bias = regression.coef_.T, regression.intercept_
     if weights.shape[1] == 1:
         # Of two classes scikit-learn gives the log-odds z: logits (-z/2, z/2).

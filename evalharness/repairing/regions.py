@@ -39,14 +39,15 @@ class Regions:
         return place_regions(dict(self.masks(row_id)), dict(self.roles), photos.placement(row_id))
 
 
-def read_regions(evaluation: Evaluation, harm: Harm) -> Regions | None:
-    """The regions that the harmful categories were found by; None where these are cut-outs.
+NO_REGIONS = Regions({}, {}, lambda _: {})
+
+
+def read_regions(evaluation: Evaluation, harm: Harm) -> Regions:
+    """The regions that the harmful categories were found by: annotated, or discovered.
 
     Raises:
         EvalHarnessError: They are gone, or have changed so that a harmful category is no longer among them.
     """
-    if harm.source == "cutouts":
-        return None
     found = _read_concepts(evaluation, harm) if harm.source == "concepts" else _read_annotations(evaluation)
     missing = [name for name in harm.categories if found.roles.get(name) != "distractor"]
     if missing:

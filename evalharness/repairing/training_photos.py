@@ -3,10 +3,9 @@
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
-import pandas as pd
 
 from evalharness import dataset as datasets
 from evalharness.config import DatasetConfig, RepairConfig
@@ -17,9 +16,9 @@ from evalharness.errors import ConfigError, DatasetError
 from evalharness.records import Dataset, IntArray, Sample, UInt8Array
 from evalharness.repairing.cutouts import in_random_order
 from evalharness.repairing.evaluation import Evaluation
-from evalharness.repairing.features import Shot
+from evalharness.repairing.features import Shot, pasted_shot, photo_shot
 from evalharness.repairing.refit import NUM_FOLDS
-from evalharness.report import select_logged
+from evalharness.report import select_samples
 
 MIN_PER_CLASS = 20
 """Photos: a fifth of them is held out in each fold."""
@@ -66,13 +65,7 @@ def gather_training_photos(config: RepairConfig, evaluation: Evaluation, cutouts
         num_workers=evaluation.config.num_workers,
     )
     refuse_evaluated(dataset, evaluation)
-    table = pd.DataFrame(
-        {
-            "row_id": [sample.row_id for sample in dataset.samples],
-            "label": [sample.label for sample in dataset.samples],
-        }
-    )
-    wanted = set(select_logged(table, config.num_photos or len(table), evaluation.config.seed))
+    wanted = set(select_samples(dataset.samples, config.num_photos or len(dataset.samples), evaluation.config.seed))
     samples = tuple(sample for sample in dataset.samples if sample.row_id in wanted)
     refuse_too_few(samples, evaluation.classes, config)
     return TrainingPhotos(
@@ -191,19 +184,14 @@ def training_shots(training: TrainingPhotos, scale: tuple[float, float]) -> tupl
         training: The photos.
         scale: Of the cut-outs.
     """
-    digests = [training.photos.dataset.images[sample.row_id].sha256 for sample in training.samples]
-    clean = [
-        Shot(digest, partial(training.photos.load_input, sample.row_id))
-        for sample, digest in zip(training.samples, digests, strict=True)
-    ]
-    pasted = [
-        Shot(
-            f"{digest} {sample.row_id} pasted {category} {training.cutouts.digest} {scale}",
-            partial(load_pasted, training, sample.row_id, category, scale),
-        )
-        for sample, digest, category in zip(training.samples, digests, training.categories, strict=True)
-    ]
-    return (*clean, *pasted)
+    photos, samples = training.photos, training.samples
+    return (
+        *(photo_shot(photos, sample.row_id) for sample in samples),
+        *(
+            pasted_shot(photos, sample.row_id, category, training.cutouts, scale)
+            for sample, category in zip(samples, training.categories, strict=True)
+        ),
+    )
 
 
 def load_pasted(training: TrainingPhotos, row_id: str, category: str, scale: tuple[float, float]) -> UInt8Array:

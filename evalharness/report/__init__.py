@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from evalharness.report.per_class import draw_per_class
     from evalharness.report.photo_sheets import AttentionPair, draw_contact_sheet, draw_prediction_grid
     from evalharness.report.reliability import draw_reliability
-    from evalharness.report.selection import select_logged, select_rows
+    from evalharness.report.selection import select_logged, select_rows, select_samples
     from evalharness.report.style import as_image, save_figure
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "save_figure",
     "select_logged",
     "select_rows",
+    "select_samples",
     "side_by_side",
     "upsample",
     "write_report",
@@ -58,6 +59,7 @@ _PLACES = {
     "save_figure": "style",
     "select_logged": "selection",
     "select_rows": "selection",
+    "select_samples": "selection",
     "side_by_side": "overlay",
     "upsample": "overlay",
     "write_report": "html",

@@ -1,9 +1,12 @@
 """Which rows are shown: by rules that two people, or two runs, apply with the same result."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Literal
 
 import pandas as pd
+
+from evalharness.records import Sample
 
 Rule = Literal["noisiest", "worst_mistakes", "most_confident", "random"]
 
@@ -50,6 +53,12 @@ def select_logged(samples: pd.DataFrame, num: int, seed: int) -> list[str]:
     ordered = samples.assign(order=_hashes(samples, seed)).sort_values(["order", "row_id"])
     turns = ordered.assign(turn=ordered.groupby("label").cumcount())
     return [str(row_id) for row_id in turns.sort_values(["turn", "order", "row_id"])["row_id"].head(num)]
+
+
+def select_samples(samples: Sequence[Sample], num: int, seed: int) -> list[str]:
+    """As `select_logged`, of the rows of a dataset."""
+    table = {"row_id": [sample.row_id for sample in samples], "label": [sample.label for sample in samples]}
+    return select_logged(pd.DataFrame(table), num, seed)
 
 
 def _hashes(samples: pd.DataFrame, seed: int) -> list[str]:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from evalharness.annotations import Annotations
-from evalharness.audit import BoolArray, Erasure, ImageRegions, Role, erase, plan_erasure
+from evalharness.audit import BoolArray, Erasure, ImageRegions, Role, erase, plan_region
 from evalharness.config import AuditConfig
 from evalharness.console import progress_bar, tell_cost
 from evalharness.evaluating.inputs import Inputs
@@ -70,27 +70,19 @@ def plan_regions(
         roles: Of every category.
         config: The `audit` section.
     """
-    occupied = np.zeros(regions.ignored.shape, np.bool_)
-    for category, coverage in regions.coverage.items():
-        if roles[category] in config.controls_avoid:
-            occupied |= coverage > 0
     return [
         RegionPlan(
             sample,
             category,
-            plan_erasure(
-                coverage,
-                occupied | (coverage > 0),  # a control that overlaps the region would be compared with itself
-                row_id=sample.row_id,
-                category=category,
-                photo_pixels=regions.photo_pixels,
+            plan_region(
+                regions, category, roles, row_id=sample.row_id, avoid=config.controls_avoid,
                 num_controls=config.num_controls,
             ),
             regions.photo_pixels,
         )
-        for category, coverage in regions.coverage.items()
+        for category in regions.coverage
         if roles[category] in config.erase_roles
-    ]
+    ]  # fmt: skip
 
 
 def _erase_all(rows: EvaluatedRows, annotations: Annotations) -> pd.DataFrame:
