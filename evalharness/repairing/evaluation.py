@@ -9,8 +9,8 @@ import numpy as np
 
 from evalharness import dataset as datasets
 from evalharness.audit import Resampling
-from evalharness.config import RunConfig
-from evalharness.errors import ResultsError
+from evalharness.config import CHECKPOINTS, RunConfig
+from evalharness.errors import ModelError, ResultsError
 from evalharness.finished_runs import FinishedRun
 from evalharness.records import Dataset, IntArray, Sample, WeightsSource
 from evalharness.weights_files import find_evaluated_weights
@@ -71,8 +71,19 @@ def stored_config(run: FinishedRun, update: Mapping[str, object], weights: str |
         run: The evaluation.
         update: Top-level keys of this command.
         weights: Where the file is now, if it has moved.
+
+    Raises:
+        ModelError: The model is a checkpoint of transformers or timm.
     """
     config = run.config
+    if config.model.backbone in CHECKPOINTS:
+        raise ModelError(
+            "a checkpoint cannot be repaired",
+            expected="a model of vit-keras, whose repaired weights are an .h5",
+            got=f"model={config.model.backbone}",
+            where=run.result.folder,
+            fix="Fine-tune it anew with pasted cut-outs",
+        )
     root = Path(run.result.manifest["provenance"]["dataset"]["root"])
     model = {"weights": weights, "classes": run.result.classes} if weights else {"classes": run.result.classes}
     return config.model_copy(

@@ -10,6 +10,7 @@ import pytest
 from in_process import run_here
 
 import evalharness
+from evalharness.errors import ModelError
 from evalharness.example.model import weights_path
 from evalharness.example.photos import CLASSES, generate_photos
 
@@ -119,3 +120,9 @@ def test_check_reads_a_folder(photos, tmp_path):
     )  # fmt: skip
     assert process.returncode == 0, process.stderr
     assert "no problem found" in process.stderr + process.stdout
+
+
+def test_a_repair_refuses_them_before_anything_is_computed(evaluated, photos):
+    result, _ = evaluated
+    with pytest.raises(ModelError, match=r"a checkpoint cannot be repaired.*got model=huggingface"):
+        evalharness.repair(result.folder, [f"repair.csv={photos.csv}", f"runs_dir={result.folder.parents[1]}"])
