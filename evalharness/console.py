@@ -5,11 +5,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 
 from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -18,15 +19,13 @@ FOLDED = 12
 WIDTH_OF_A_FILE = 120
 """Columns where no terminal says how many there are."""
 
-console = Console(
-    stderr=True,
-    highlight=False,
-    width=None if sys.stderr.isatty() or "COLUMNS" in os.environ else WIDTH_OF_A_FILE,
-)
+KNOWS_WIDTH = sys.stderr.isatty() or "COLUMNS" in os.environ
+
+console = Console(stderr=True, highlight=False, width=None if KNOWS_WIDTH else WIDTH_OF_A_FILE)
 
 
 class RateColumn(ProgressColumn):
-    """Units per second since the bar started."""
+    """Units per second since the bar started, so that it agrees with the run's own number."""
 
     def __init__(self, unit: str) -> None:
         super().__init__()
@@ -34,8 +33,21 @@ class RateColumn(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         """Draws the rate, once there is one."""
-        speed = task.finished_speed or task.speed
-        return Text(f"{speed:.1f} {self.unit}/s" if speed else f"- {self.unit}/s")
+        seconds = task.finished_time or task.elapsed
+        rate = task.completed / seconds if seconds else 0
+        return Text(f"{rate:.1f} {self.unit}/s" if rate else f"- {self.unit}/s")
+
+
+class TimeColumn(ProgressColumn):
+    """Time left, from the first batch on; the time that has passed before it, and at the end."""
+
+    def render(self, task: Task) -> Text:
+        """Draws minutes and seconds."""
+        elapsed = task.finished_time if task.finished else task.elapsed
+        if elapsed is None or task.finished or not task.completed:
+            return Text(f"{timedelta(seconds=int(elapsed or 0))}")
+        left = elapsed / task.completed * (task.remaining or 0)
+        return Text(f"{timedelta(seconds=int(left))} left")
 
 
 @contextmanager
@@ -54,7 +66,7 @@ def progress_bar(description: str, total: int, unit: str = "images") -> Iterator
         BarColumn(),
         MofNCompleteColumn(),
         RateColumn(unit),
-        TimeRemainingColumn(elapsed_when_finished=True),
+        TimeColumn(),
     )
     with Progress(*columns, console=console) as progress:
         task = progress.add_task(description, total=total)
@@ -121,6 +133,11 @@ def interval_text(interval: Mapping[str, float | None], digits: int = 3) -> str:
     if value is None:
         return "-"
     return f"{value:.{digits}f}" if low is None else f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def say(text: str | Text, style: str = "") -> None:
+    """Prints a sentence: on a terminal broken between words, in a file on one line, where it is searched for."""
+    console.print(Text(text) if isinstance(text, str) else text, style=style or None, soft_wrap=not KNOWS_WIDTH)
 
 
 def warn(message: str) -> None:

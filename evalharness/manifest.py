@@ -163,6 +163,30 @@ def found_concepts(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return list((manifest["findings"].get("concepts") or {}).get("concepts", ()))
 
 
+def known_pulls(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The tested cells of annotated distractors; of discovered concepts that are no objects where none was annotated.
+
+    Args:
+        manifest: Of an evaluation.
+    """
+    regions = manifest["findings"].get("regions") or {}
+    if not (cells := regions.get("pull", [])):
+        told = {entry["name"] for entry in found_concepts(manifest) if entry["role"] == "distractor"}
+        found = (manifest["findings"].get("concepts") or {}).get("pull", ())
+        cells = [cell for cell in found if cell["category"] in told]
+    return [cell for cell in cells if cell["is_significant"] is not None]
+
+
+def strongest_pull(manifest: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The largest significant one of `known_pulls`; None where none is significant.
+
+    Args:
+        manifest: Of an evaluation.
+    """
+    cells = [cell for cell in known_pulls(manifest) if cell["is_significant"]]
+    return max(cells, key=lambda cell: float(cell["pull"]["value"]), default=None)
+
+
 def describe_averages(manifest: Mapping[str, Any]) -> str:
     """Over which classes averages run, and what the others do to the numbers; empty where every class has rows.
 

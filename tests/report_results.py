@@ -96,7 +96,7 @@ def audit_distractors(samples, maps, seed):
         evidence.append(PullEvidence(category, rows % 3, generator.normal(0.2, 0.1, (len(rows), 3))))
     cells = pull_matrix(evidence, CLASSES, resampling=RESAMPLING)
     table = pd.concat(tables, ignore_index=True)
-    return AuditFinding(tuple(summaries), cells, None, describe_pull(cells), "thresholds", table)
+    return AuditFinding(tuple(summaries), (), cells, None, describe_pull(cells), "thresholds", table)
 
 
 def measure(samples, maps):

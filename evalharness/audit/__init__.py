@@ -3,6 +3,7 @@
 from evalharness.audit.artifacts import find_outlier_tokens, mark_hot_patches, mask_outliers
 from evalharness.audit.categories import CategoryAudit, CategoryRegions, CategoryScores, audit_category
 from evalharness.audit.erase import FILLS, Erasure, erase, pixels_to_erase, plan_erasure, plan_region, translate
+from evalharness.audit.few_images import SeenCategory
 from evalharness.audit.geometry import (
     ROLES,
     BoolArray,
@@ -74,6 +75,7 @@ __all__ = [
     "Rate",
     "Resampling",
     "Role",
+    "SeenCategory",
     "Threshold",
     "Yardstick",
     "audit_category",

@@ -196,7 +196,7 @@ def describe_pull(cells: Sequence[PullCell], lead: PullLead | None = None, *, mi
     """
     num_tested = sum(cell.is_significant is not None for cell in cells)
     if not num_tested:
-        return f"No shortcut was looked for: no category is in {MIN_IMAGES} images of other classes that can tell."
+        return f"Too few images to test for a shortcut: no category is in {MIN_IMAGES} of other classes that can tell."
     ranked = rank_cells(cells)
     if not ranked:
         return f"No shortcut was found: none of {num_tested} tested pairs of category and class pulls significantly."

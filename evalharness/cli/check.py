@@ -10,7 +10,7 @@ from evalharness.cli.check_regions import look_at_regions
 from evalharness.cli.first_look import missing_files
 from evalharness.cli.flags import refuse_flags
 from evalharness.completed_config import compose_completed
-from evalharness.console import console, interval_text, new_table, note, warn
+from evalharness.console import console, interval_text, new_table, note, say, warn
 from evalharness.errors import ConfigError, EvalHarnessError
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _counted(num_problems: int, num_warnings: int) -> str:
 
 def _print_problems(problems: Sequence[EvalHarnessError]) -> None:
     for problem in problems:
-        console.print(f"error: {problem}", style="red", markup=False, soft_wrap=True)
+        say(f"error: {problem}", style="red")
 
 
 def _checked_dataset(config: "RunConfig", problems: list[EvalHarnessError]) -> "Dataset | None":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from rich.text import Text
 
-from evalharness.console import console, new_table
+from evalharness.console import console, new_table, say
 from evalharness.folders import is_there
 
 if TYPE_CHECKING:
@@ -48,9 +48,9 @@ def print_comparison(found: "Comparison") -> None:
         _print_concepts(pair, found.concepts)
         _print_flips(pair, found.flips)
     for sentence in found.remarks:
-        console.print(sentence, markup=False, soft_wrap=True)
+        say(sentence)
     for sentence in manifest["verdicts"]:
-        console.print(Text(sentence, style="bold"), soft_wrap=True)
+        say(sentence, style="bold")
     lines = {"MLflow run": found.run_id, "comparison": str(found.folder), "report": str(found.folder / "report.html")}
     for label, text in lines.items():
         console.print(f"{label + ':':<12}{text}", soft_wrap=True, markup=False)

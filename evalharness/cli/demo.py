@@ -15,7 +15,7 @@ import pandas as pd
 from evalharness.cli.store import side_by_side
 from evalharness.config import RunConfig
 from evalharness.config.compose import compose_config, compose_section, overrides_from
-from evalharness.console import console, interval_text, new_table, note
+from evalharness.console import console, interval_text, new_table, note, say
 from evalharness.errors import ConfigError
 from evalharness.example.model import RUNS, weights_path
 from evalharness.example.photos import NUM_PHOTOS, PhotoSet, generate_photos, generate_repair_photos
@@ -161,9 +161,9 @@ def _print_comparison(runs: Sequence[DemoRun]) -> None:
         table.add_row(run.name, *(f"{share:.3f}; {rate:.0%}" for share, rate in zip(shares, relies, strict=True)))
     console.print(table)
     guilty = max(runs, key=_pull)
-    console.print(f"{guilty.name}: {guilty.regions['sentence']}", markup=False, soft_wrap=True)
+    say(f"{guilty.name}: {guilty.regions['sentence']}")
     _print_found_twice(guilty)
-    console.print(_difference(guilty, next(run for run in runs if run.name == "clean")), markup=False, soft_wrap=True)
+    say(_difference(guilty, next(run for run in runs if run.name == "clean")))
 
 
 def _print_found_twice(run: DemoRun) -> None:

@@ -11,7 +11,7 @@ from rich.text import Text
 from evalharness.cli.first_look import look_first
 from evalharness.completed_config import compose_completed
 from evalharness.config import RunConfig
-from evalharness.console import console
+from evalharness.console import console, say
 from evalharness.errors import ConfigError
 from evalharness.folders import is_there
 
@@ -143,11 +143,11 @@ def _print(entry: "Inspection | Unreadable") -> None:
         console.print(Text.assemble((f"{entry.path}: ", "bold"), (f"cannot be read: {entry.reason}", "red")))
         return
     first, *others = entry.lines
-    console.print(Text.assemble((f"{entry.path}: ", "bold"), (first, f"bold {COLOURS[entry.belief]}")), soft_wrap=True)
+    say(Text.assemble((f"{entry.path}: ", "bold"), (first, f"bold {COLOURS[entry.belief]}")))
     for line in others:
-        console.print(f"  {line}", markup=False, soft_wrap=True)
+        say(f"  {line}")
     for warning in entry.warnings:
-        console.print(Text.assemble(("  warning: ", "bold yellow"), warning), soft_wrap=True)
+        say(Text.assemble(("  warning: ", "bold yellow"), warning))
     if entry.picture:
         console.print(f"  look: {entry.picture}", markup=False, soft_wrap=True)
 

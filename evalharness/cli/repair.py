@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from evalharness.console import console, interval_text, new_table, percent_text
+from evalharness.console import console, interval_text, new_table, percent_text, say
 from evalharness.errors import ConfigError, DatasetError
 from evalharness.folders import is_there
 
@@ -57,7 +57,7 @@ def print_repair(found: "Repair") -> None:
     _print_layers(manifest["layers"])
     _print_accuracies(manifest)
     _print_pulls(manifest)
-    console.print(Text(found.sentence, style="bold"), soft_wrap=True)
+    say(found.sentence, style="bold")
     overrides = " ".join(manifest["weights"]["overrides"])
     lines = {
         "MLflow run": found.run_id,
@@ -77,7 +77,7 @@ def _look_first(folder: Path) -> Path:
 def _print_layers(layers: Sequence[dict[str, Any]]) -> None:
     first, *others = layers
     text = f"fitted anew: {_layer(first)}"
-    console.print("; ".join([text, *(f"not taken: {_layer(layer)}" for layer in others)]), soft_wrap=True)
+    say("; ".join([text, *(f"not taken: {_layer(layer)}" for layer in others)]))
 
 
 def _layer(layer: dict[str, Any]) -> str:

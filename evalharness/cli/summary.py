@@ -8,12 +8,14 @@ from rich.text import Text
 
 from evalharness.cli.store import ui_command
 from evalharness.config import TrackingConfig
-from evalharness.console import console, new_table
+from evalharness.console import console, new_table, say
 from evalharness.manifest import describe_averages
 
 if TYPE_CHECKING:
     from evalharness.evaluating.pipeline import LoggedRun
 
+LEAST_SECONDS = 0.5
+"""Of a part that is worth telling."""
 HEADLINE = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece")
 
 
@@ -35,15 +37,16 @@ def print_summary(logged: "LoggedRun") -> None:
             table.add_row(name, f"{metrics[name]:.4f}", interval)
     console.print(table)
     if averages := describe_averages(manifest):
-        console.print(averages, soft_wrap=True, markup=False)
+        say(averages)
     _print_findings(manifest["findings"])
     speed = metrics.get("throughput/images_per_s")
     page, config = logged.result.folder / "report.html", manifest["config"]
     look = page if page.is_file() else logged.result.folder / "figures"
     lines = {
-        "speed": f"{speed:.1f} images/s, prediction and {', '.join(logged.result.map_ids) or 'no'} maps"
+        "speed": f"{speed:.1f} images/s: decoding, prediction, {', '.join(logged.result.map_ids) or 'no'} maps, storing"
         if speed
         else "",
+        "seconds": _seconds(metrics),
         "MLflow run": logged.run_id,
         "results": str(logged.result.folder),
         "look": f"{look}, or `{ui_command(TrackingConfig(**config['tracking']), Path(config['runs_dir']))}`",
@@ -52,7 +55,17 @@ def print_summary(logged: "LoggedRun") -> None:
         if text:
             console.print(f"{label + ':':<12}{text}", soft_wrap=True, markup=False)
     for text in manifest["findings"]["broken_gates"]:
-        console.print(f"gate does not hold: {text}", style="red", soft_wrap=True, markup=False)
+        say(f"gate does not hold: {text}", style="red")
+
+
+def _seconds(metrics: Mapping[str, float]) -> str:
+    """Of each part of the evaluation, the longest first."""
+    parts = {
+        name.removeprefix("time/").removesuffix("_s"): value
+        for name, value in metrics.items()
+        if name.startswith("time/") and value >= LEAST_SECONDS
+    }
+    return ", ".join(f"{name} {value:.1f}" for name, value in sorted(parts.items(), key=lambda item: -item[1]))
 
 
 def _print_findings(findings: Mapping[str, Any]) -> None:
@@ -62,4 +75,4 @@ def _print_findings(findings: Mapping[str, Any]) -> None:
     for stage in STAGES:
         if findings.get(stage.name):
             for part in stage.tell(findings[stage.name]):
-                console.print(part, soft_wrap=isinstance(part, Text))
+                say(part) if isinstance(part, Text) else console.print(part)

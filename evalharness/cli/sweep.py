@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from evalharness.cli.job import JobOutcome, evaluate, overrides_first, own_overrides, start_hydra
@@ -145,8 +145,33 @@ def what_sets_apart(overrides: Sequence[str], members: Sequence[Sequence[str]]) 
         members: The overrides of all.
     """
     own = dict(override.split("=", 1) for override in own_overrides(overrides, members) if "=" in override)
-    values = [value.strip("[]") for key, value in own.items() if key.lstrip("+") not in NAMED]
+    values = []
+    for key, value in own.items():
+        name = key.lstrip("+")
+        if name not in NAMED:
+            values.append(value.strip("[]"))
+        elif (folder := _folder_apart(name, value, members)) is not None:
+            values.append(folder)
     return ", ".join(values)[:MAX_APART] or None
+
+
+def _folder_apart(key: str, value: str, members: Sequence[Sequence[str]]) -> str | None:
+    """The part of a path that tells it from others of the same name, which run names are made of; None without such."""
+    paths = {
+        PurePath(other.partition("=")[2].strip("'\""))
+        for overrides in members
+        for other in overrides
+        if other.partition("=")[0].lstrip("+") == key
+    }
+    path = PurePath(value.strip("'\""))
+    twins = [other for other in paths if other.name == path.name and other != path]
+    if not twins:
+        return None
+    parts = list(path.parent.parts)
+    while len(parts) > 1 and all(other.parent.parts[:1] == (parts[0],) for other in twins):
+        twins = [PurePath(*other.parts[1:]) for other in twins]
+        parts = parts[1:]
+    return "/".join(parts) or None
 
 
 def run_member(composed: "DictConfig", sweep: Sweep) -> None:

@@ -35,7 +35,7 @@ def start_run(store: Store, *, name: str, config: TrackingConfig) -> Iterator[st
     Args:
         store: Where.
         name: Shown in the UI.
-        config: Its tags and sweep go to the run; what sets it apart in a sweep, behind its name.
+        config: Its tags and sweep go to the run; what sets it apart in a sweep, before its name.
 
     Yields:
         The run's id.
@@ -50,7 +50,8 @@ def start_run(store: Store, *, name: str, config: TrackingConfig) -> Iterator[st
         creation_lock(store.uri),  # members that start together would choose the same colour
     ):
         tags = _start_tags(config) | {COLOUR_TAG: _next_colour(client, store)}
-        run_name = f"{name} [{config.sweep_member}]" if config.sweep_member else name
+        # The list cuts long names: what differs comes first.
+        run_name = f"{config.sweep_member}: {name}" if config.sweep_member else name
         run = client.create_run(store.experiment_id, run_name=run_name, tags=tags)
     run_id: str = run.info.run_id
     try:

@@ -24,12 +24,28 @@ COMPRESSED = "deflate;"
 IMAGES_TAG_SEPARATOR = "+"
 MAX_IMAGES = 6
 SECTIONS = {
-    "Which run is better": (r"accuracy", r"macro_f1", r"believe/coverage_at_risk"),
-    "What it relies on": (r"concepts/max_pull", r"concepts/num_harmful", r"audit/.*/relies_rate", r"audit/.*/lift"),
+    "Which run is better": (
+        r"accuracy",
+        r"audit/accuracy_without_distractor",
+        r"audit/.*/accuracy",
+        r"macro_f1",
+        r"believe/coverage_at_risk",
+    ),
+    "What it relies on": (
+        r"audit/max_pull",
+        r"concepts/max_pull",
+        r"concepts/num_harmful",
+        r"audit/.*/relies_rate",
+        r"audit/.*/pull",
+        r"audit/.*/lift",
+    ),
     "Is the map to be believed": (r"faithfulness/(?!random|center)[^/]+/(faithfulness|head_similarity)",),
 }
 """Metrics by pattern, in the order of the page."""
-COLUMNS = (r"accuracy", r"macro_f1", r"believe/coverage_at_risk", r"concepts/max_pull", r"audit/.*/relies_rate")
+COLUMNS = (
+    r"accuracy", r"audit/.*/accuracy", r"believe/coverage_at_risk", r"audit/max_pull", r"concepts/max_pull",
+    r"audit/.*/relies_rate",
+)  # fmt: skip
 WHERE, REST = "Where it looks", "Everything else"
 
 

@@ -55,7 +55,7 @@ def test_few_images_are_not_tested():
     assert [cell.is_significant for cell in cells] == [None, None, False]
     assert math.isnan(cells[0].p_value)
     assert "No shortcut was found: none of 1 tested" in describe_pull(cells)
-    assert describe_pull(cells[:2]).startswith("No shortcut was looked for")
+    assert describe_pull(cells[:2]).startswith("Too few images to test for a shortcut")
 
 
 def test_p_values_are_corrected_over_the_tested_cells():

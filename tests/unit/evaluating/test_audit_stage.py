@@ -7,12 +7,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evalharness.audit import CategoryRegions, ImageRegions, audit_category, measure_effects
+from evalharness.audit import (
+    CategoryRegions,
+    ImageRegions,
+    PullCell,
+    PullEvidence,
+    Resampling,
+    audit_category,
+    measure_effects,
+    pull_matrix,
+)
 from evalharness.config import GateConfig
 from evalharness.evaluating.stages.audit.erasures import plan_regions
-from evalharness.evaluating.stages.audit.finding import AuditFinding
+from evalharness.evaluating.stages.audit.finding import AuditFinding, CategoryAccuracy
 from evalharness.evaluating.stages.audit.gates import broken_gates
-from evalharness.evaluating.stages.audit.stage import _gains, _on_grid
+from evalharness.evaluating.stages.audit.stage import _accuracies, _gains, _on_grid, _seen_in_few
+from evalharness.records import Interval
 
 SIDE, PATCH = 16, 4
 CONFIG = SimpleNamespace(num_controls=2, controls_avoid=("distractor",), erase_roles=("object",))
@@ -120,7 +130,7 @@ def audited(num_images, *, deltas, lift):
             "lift": scores.looks.lift, "quadrant": scores.judgement.quadrants, "delta_logit": deltas,
         }
     )  # fmt: skip
-    return AuditFinding((summary,), (), None, "", "", table)
+    return AuditFinding((summary,), (), (), None, "", "", table)
 
 
 def test_looks_compare_lifts_and_effects_are_of_the_probability():
@@ -155,7 +165,7 @@ def test_a_gate_on_distractors_does_not_hold_where_none_was_measured():
     (text,) = broken_gates(gate, None)
     assert text.startswith("gate.max_relies_rate: not known: no distractor was measured")
     found = audited(10, deltas=np.zeros(10), lift=1)
-    flower = AuditFinding((replace(found.categories[0], role="object"),), (), None, "", "", found.table)
+    flower = AuditFinding((replace(found.categories[0], role="object"),), (), (), None, "", "", found.table)
     assert broken_gates(gate, flower) == (text,)
     assert broken_gates(GateConfig(), flower) == ()
 
@@ -172,3 +182,56 @@ def test_padding_is_left_out_on_the_grid():
     )
     image = np.where(photo[..., None], 90, 0).astype(np.uint8).repeat(3, axis=2)
     assert (plan.erase(image, plan.erasure.pixels, "mean") == image).all()
+
+
+def _category(name, positions, role="distractor", flips=None):
+    flips = np.zeros(len(positions)) if flips is None else np.array(flips, float)
+    return SimpleNamespace(
+        regions=SimpleNamespace(category=name, role=role), positions=positions, effects=SimpleNamespace(flips=flips)
+    )
+
+
+def _six_rows():
+    """Verdicts right, wrong, right, wrong, right, right."""
+    verdicts = np.array([0, 1, 1, 0, 0, 1])
+    return SimpleNamespace(
+        logits=np.eye(2)[verdicts],
+        labels=np.array([0, 0, 1, 1, 0, 1]),
+        groups=list("abcdef"),
+        session=SimpleNamespace(inputs=SimpleNamespace(resampling=Resampling(50))),
+    )
+
+
+def test_accuracy_is_told_without_a_distractor_and_with_each():
+    categories = [_category("cat", [1, 2]), _category("dog", [2, 3]), _category("rose", [4], role="object")]
+    found = _accuracies(_six_rows(), categories)
+    assert [(entry.category, entry.num_images, entry.accuracy.value) for entry in found] == [
+        (None, 3, 1.0), ("cat", 2, 0.5), ("dog", 2, 0.5),
+    ]  # fmt: skip
+    assert _accuracies(_six_rows(), categories[2:]) == ()
+
+
+def test_a_distractor_in_too_few_images_is_told_by_what_was_seen():
+    cells = pull_matrix([PullEvidence("cat", np.array([0, 1]), np.zeros((2, 2)))], ["rose", "tulip"])
+    table = pd.DataFrame({"map_id": ["m", "m", "n"], "category": ["cat", "cat", "cat"], "looks": [1.0, 0.0, 0.0]})
+    (found,) = _seen_in_few(_six_rows(), [_category("cat", [1, 2], flips=[1, 0])], cells, table)
+    assert found.is_wrong.tolist() == [True, False]
+    assert found.looks.tolist() == [1, 0]
+    assert found.num_able == 1
+    tested = [replace(cells[0], is_significant=False), cells[1]]
+    assert _seen_in_few(_six_rows(), [_category("cat", [1, 2])], tested, table) == []
+
+
+def test_runs_are_compared_by_accuracy_with_and_without_distractors_and_by_the_strongest_pull():
+    with_cat = CategoryAccuracy("cat", 80, Interval(0.7, 0.6, 0.8))
+    cells = [PullCell("cat", name, 80, Interval(pull, 0, 1), 0.01, True, 0) for name, pull in (("a", 0.3), ("b", 0.1))]
+    found = replace(
+        audited(10, deltas=np.zeros(10), lift=1),
+        accuracies=(CategoryAccuracy(None, 300, Interval(0.9, 0.8, 1)), with_cat),
+        pull=(*cells, PullCell("dog", "a", 3, Interval(0.9, 0, 1), np.nan, None, 0)),
+    )
+    numbers = found.measures
+    assert numbers["audit/accuracy_without_distractor"] == 0.9
+    assert numbers["audit/cat/accuracy"] == 0.7
+    assert numbers["audit/cat/pull"] == numbers["audit/max_pull"] == 0.3
+    assert "audit/dog/pull" not in numbers

@@ -65,13 +65,22 @@ def mistake(score, low, value, high, num_images=40, num_wrong=20):
     return MistakePrediction(score, Interval(value, low, high), num_images, num_wrong)
 
 
-def test_the_summary_names_what_tells_the_most_telling_first():
+def test_the_summary_names_regions_first_each_once_and_the_shape_of_the_map_behind():
     text = explain_mistakes(
-        [mistake("gini", 0.3, 0.45, 0.6), mistake("entropy", 0.55, 0.7, 0.8), mistake("share on dog", 0.1, 0.2, 0.3)]
+        [
+            mistake("gini", 0.3, 0.45, 0.6),
+            mistake("entropy", 0.8, 0.95, 0.99),
+            mistake("share on dog", 0.1, 0.2, 0.3),
+            mistake("lift on dog", 0.1, 0.15, 0.3),
+            mistake("share on cat", 0.6, 0.7, 0.8),
+        ]
     )
-    assert text.startswith("Attention goes with mistakes in 2 of 3 scores")
-    assert text.index("lower share on dog") < text.index("higher entropy")
-    assert "gini" not in text
+    assert text == (
+        "Attention goes with mistakes in 4 of 5 scores (by chance 1 in 20 would). "
+        "Wrong answers have a lower lift on dog than right ones (AUROC 0.15, 0.10 to 0.30; 20 of 40 wrong). "
+        "Wrong answers have a higher share on cat than right ones (AUROC 0.70, 0.60 to 0.80; 20 of 40 wrong). "
+        "By the shape of the map alone: AUROC of entropy 0.95."
+    )
 
 
 def test_the_summary_says_when_nothing_tells():

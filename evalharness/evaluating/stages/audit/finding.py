@@ -14,6 +14,7 @@ from evalharness.audit import CategoryAudit, PullCell, PullLead
 from evalharness.console import interval_text, new_table, percent_text
 from evalharness.evaluating.album import Album
 from evalharness.evaluating.stage import Finding
+from evalharness.records import Interval
 from evalharness.slugs import slug
 
 QUADRANT_TITLES = {
@@ -22,8 +23,19 @@ QUADRANT_TITLES = {
     "uses unseen": "Uses unseen: uses the distractor without looking at it",
     "clean": "Clean: neither looks at the distractor nor uses it",
 }
+WITHOUT = "audit/accuracy_without_distractor"
 TELLING = {"relies": "delta_prob", "looks only": "share", "uses unseen": "delta_prob", "clean": "confidence"}
 """The column that puts a quadrant's images in order, highest first."""
+
+
+@dataclass(frozen=True)
+class CategoryAccuracy:
+    """How many verdicts are right on the images that hold a distractor."""
+
+    category: str | None
+    """None: on those without any that is annotated."""
+    num_images: int
+    accuracy: Interval
 
 
 @dataclass(frozen=True)
@@ -32,6 +44,8 @@ class AuditFinding(Finding):
 
     categories: tuple[CategoryAudit, ...]
     """By map, then category."""
+    accuracies: tuple[CategoryAccuracy, ...]
+    """Without a distractor, then with each; none where no distractor is annotated."""
     pull: tuple[PullCell, ...]
     lead: PullLead | None
     conclusion: str
@@ -77,8 +91,18 @@ class AuditFinding(Finding):
 
     @property
     def measures(self) -> dict[str, float]:
-        """Of every category on the main map."""
-        measures: dict[str, float] = {}
+        """Accuracy and strongest pull with each distractor, and every category on the main map."""
+        measures = {
+            f"audit/{slug(entry.category)}/accuracy" if entry.category else WITHOUT: entry.accuracy.value
+            for entry in self.accuracies
+        }
+        strongest: dict[str, float] = {}
+        for cell in self.pull:
+            if cell.is_significant is not None:
+                strongest[cell.category] = max(strongest.get(cell.category, -1.0), cell.pull.value)
+        measures |= {f"audit/{slug(category)}/pull": value for category, value in strongest.items()}
+        if strongest:
+            measures["audit/max_pull"] = max(strongest.values())
         for entry in self.categories:
             if entry.map_id == self.main_map:
                 values = {
@@ -99,6 +123,7 @@ class AuditFinding(Finding):
             "thresholds": self.thresholds,
             "lead": asdict(self.lead) if self.lead else None,
             "categories": [asdict(entry) for entry in self.categories],
+            "accuracies": [asdict(entry) for entry in self.accuracies],
             "pull": [asdict(cell) for cell in self.pull],
         }
 
@@ -160,4 +185,12 @@ def tell_audit(plain: Mapping[str, Any]) -> Iterator[Table | Text]:
             percent_text(entry["flips"]["interval"]["value"]),
         )
     yield table
+    # Folders of earlier versions have none.
+    if parts := [_tell_accuracy(entry) for entry in plain.get("accuracies", ())]:
+        yield Text(f"accuracy: {', '.join(parts)}")
     yield Text(plain["sentence"])
+
+
+def _tell_accuracy(entry: Mapping[str, Any]) -> str:
+    where = f"with {entry['category']}" if entry["category"] else "without a distractor"
+    return f"{percent_text(entry['accuracy']['value'])} {where} ({entry['num_images']} images)"

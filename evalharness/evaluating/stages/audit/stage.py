@@ -19,6 +19,7 @@ from evalharness.audit import (
     PullEvidence,
     PullLead,
     Role,
+    SeenCategory,
     Yardstick,
     audit_category,
     clean_gains,
@@ -31,12 +32,13 @@ from evalharness.audit import (
     pull_matrix,
     translate,
 )
+from evalharness.audit.intervals import mean_interval
 from evalharness.config import AuditConfig, GateConfig, RunConfig
 from evalharness.errors import ConfigError
 from evalharness.evaluating.session import EvaluatedRows
 from evalharness.evaluating.stage import Findings, Stage
 from evalharness.evaluating.stages.audit.erasures import erase_regions
-from evalharness.evaluating.stages.audit.finding import AuditFinding, tell_audit
+from evalharness.evaluating.stages.audit.finding import AuditFinding, CategoryAccuracy, tell_audit
 from evalharness.evaluating.stages.audit.gates import GATES, broken_gates
 from evalharness.records import FloatArray
 
@@ -101,10 +103,20 @@ class Audit(Stage[AuditFinding]):
                     summaries.append(summary)
                     tables.append(_score_rows(rows, map_id, category, scores))
             pull, lead, sentence = _measure_pull(rows, categories)
+            accuracies = _accuracies(rows, categories)
         table = pd.concat(tables, ignore_index=True)
+        seen = [entry.sentence for entry in _seen_in_few(rows, categories, pull, table)]
         table.to_parquet(rows.writer.folder / "audit.parquet", index=False)
         pd.DataFrame(pull_columns(pull)).to_parquet(rows.writer.folder / "audit_pull.parquet", index=False)
-        return AuditFinding(tuple(summaries), pull, lead, sentence, _describe_thresholds(inputs.config.audit), table)
+        return AuditFinding(
+            categories=tuple(summaries),
+            accuracies=accuracies,
+            pull=pull,
+            lead=lead,
+            conclusion=" ".join([sentence, *seen]),
+            thresholds=_describe_thresholds(inputs.config.audit),
+            table=table,
+        )
 
     def broken_gates(self, config: GateConfig, found: AuditFinding | None) -> Sequence[str]:
         """`max_distractor_lift` and `max_relies_rate`, of any distractor on the first map."""
@@ -225,3 +237,45 @@ def _measure_pull(
     min_pull = inputs.config.audit.min_pull
     lead = measure_lead(cells, evidence, inputs.classes, min_pull=min_pull, resampling=inputs.resampling)
     return cells, lead, describe_pull(cells, lead, min_pull=min_pull)
+
+
+def _accuracies(rows: EvaluatedRows, categories: Sequence[_Category]) -> tuple[CategoryAccuracy, ...]:
+    """Of the images without a distractor, and of those with each."""
+    is_right = (rows.logits.argmax(axis=1) == rows.labels).astype(np.float64)
+    held = {
+        category.regions.category: category.positions
+        for category in categories
+        if category.regions.role == "distractor"
+    }
+    without = sorted(set(range(len(is_right))).difference(*held.values()))
+    return tuple(
+        CategoryAccuracy(
+            category,
+            len(positions),
+            mean_interval(
+                is_right[positions], [rows.groups[position] for position in positions], rows.session.inputs.resampling
+            ),
+        )
+        for category, positions in [(None, without), *held.items()]
+        if positions and held
+    )
+
+
+def _seen_in_few(
+    rows: EvaluatedRows, categories: Sequence[_Category], pull: Sequence[PullCell], table: pd.DataFrame
+) -> list[SeenCategory]:
+    """The distractors that no pair was tested of, on the first map."""
+    tested = {cell.category for cell in pull if cell.is_significant is not None}
+    is_wrong = rows.logits.argmax(axis=1) != rows.labels
+    main = table[table["map_id"] == table["map_id"].iloc[0]]
+    return [
+        SeenCategory(
+            name,
+            is_wrong[category.positions],
+            main.loc[main["category"] == name, "looks"].to_numpy(np.float64),
+            category.effects.flips,
+            max(cell.num_images for cell in pull if cell.category == name),
+        )
+        for category in categories
+        if category.regions.role == "distractor" and (name := category.regions.category) not in tested
+    ]

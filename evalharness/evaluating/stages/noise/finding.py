@@ -9,13 +9,14 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
-from evalharness.audit import MistakePrediction, find_outlier_tokens, mask_outliers
+from evalharness.audit import NOISE_MEASURES, MistakePrediction, find_outlier_tokens, mask_outliers
 from evalharness.audit.mistakes import CHANCE
 from evalharness.console import percent_text
 from evalharness.evaluating.album import Album
 from evalharness.evaluating.stage import Finding
 from evalharness.records import Interval
 
+SHAPE_SCORES = (*NOISE_MEASURES, "num_outliers")
 MIN_ANSWERS = 5
 """Right and wrong answers each that a score needs to be heard in the summary."""
 
@@ -126,9 +127,11 @@ class NoiseFinding(Finding):
 
 
 def explain_mistakes(mistakes: Sequence[MistakePrediction]) -> str:
-    """The answer to "does attention explain the mistakes?", with every score that tells, the most telling first.
+    """The answer to "does attention explain the mistakes?": scores of regions first, since they say what is looked at.
 
-    Scores with fewer than `MIN_ANSWERS` right or wrong answers are left out: their interval says nothing.
+    Of the scores of one region the most telling stands for all. The shape of a map (entropy, Gini, ...) says nothing by
+    itself, and is told behind them. Scores with fewer than `MIN_ANSWERS` right or wrong answers are left out: their
+    interval says nothing.
     """
     tried = [entry for entry in mistakes if min(entry.num_wrong, entry.num_images - entry.num_wrong) >= MIN_ANSWERS]
     if not tried:
@@ -137,12 +140,19 @@ def explain_mistakes(mistakes: Sequence[MistakePrediction]) -> str:
     if not telling:
         return f"Attention does not explain the mistakes: none of {len(tried)} scores tells wrong answers from right."
     ordered = sorted(telling, key=lambda entry: -abs(entry.auroc.value - CHANCE))
-    return " ".join(
-        [
-            f"Attention goes with mistakes in {len(telling)} of {len(tried)} scores (by chance 1 in 20 would).",
-            *(entry.sentence for entry in ordered),
-        ]
-    )
+    shape = [entry for entry in ordered if entry.score in SHAPE_SCORES]
+    of_regions: dict[str, MistakePrediction] = {}
+    for entry in ordered:
+        if entry not in shape:
+            of_regions.setdefault(entry.score.partition(" on ")[2], entry)
+    parts = [
+        f"Attention goes with mistakes in {len(telling)} of {len(tried)} scores (by chance 1 in 20 would).",
+        *(entry.sentence for entry in of_regions.values()),
+    ]
+    if shape:
+        named = ", ".join(f"{entry.score} {entry.auroc.value:.2f}" for entry in shape)
+        parts.append(f"By the shape of the map alone: AUROC of {named}.")
+    return " ".join(parts)
 
 
 def tell_noise(plain: Mapping[str, Any]) -> Iterator[Table | Text]:
