@@ -122,9 +122,9 @@ def number_text(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def percent_text(value: float | None) -> str:
+def percent_text(value: float | None, digits: int = 1) -> str:
     """A part of 1 as per cent; a dash for what is not known."""
-    return "-" if value is None else f"{100 * value:.1f} %"
+    return "-" if value is None else f"{100 * value:.{digits}f} %"
 
 
 def interval_text(interval: Mapping[str, float | None], digits: int = 3) -> str:

@@ -38,8 +38,8 @@ class SeenCategory:
         mistakes = _looking(looks[self.is_wrong], "mistake", "mistakes")
         right = _looking(looks[~self.is_wrong], "right verdict", "right verdicts")
         if (num_flips := int((self.flips[self.is_wrong & looks] == 1).sum())) and mistakes:
-            mistakes += f", and {num_flips} of these {_plural('verdict', num_flips)} "
-            mistakes += f"{'changes' if num_flips == 1 else 'change'} when it is erased"
+            mistakes += f", and {num_flips} of these verdicts {'changes' if num_flips == 1 else 'change'} "
+            mistakes += "when it is erased"
         if np.isnan(self.looks).all():
             counted = f"{int(self.is_wrong.sum())} of {len(self.is_wrong)} verdicts are wrong"
             return [counted, "whether maps look at it cannot be told (too few controls)"]
@@ -54,7 +54,7 @@ def _looking(looks: BoolArray, one: str, many: str) -> str:
     if total == 1:
         return f"the one {one} {'looks' if number else 'does not look'} at it"
     if number == total:
-        return f"all {total} {many} look at it"
+        return f"{"both" if total == 2 else f"all {total}"} {many} look at it"
     return f"{number or 'none'} of {total} {many} {'looks' if number == 1 else 'look'} at it"
 
 

@@ -171,18 +171,22 @@ def tell_audit(plain: Mapping[str, Any]) -> Iterator[Table | Text]:
     # All maps would not fit; they are in the figures and in the manifest.
     main_map = plain["categories"][0]["map_id"]
     table = new_table(f"what {main_map} looks at, and what the verdict uses")
-    for heading in ("region", "images", "judged", "lift", "uses", "control", "relies", "flips"):
-        table.add_column(heading, justify="left" if heading == "region" else "right", no_wrap=True)
+    for heading in ("region", "judged", "lift", "uses", "control", "relies", "flips"):
+        table.add_column(heading, justify="left" if heading == "region" else "right", no_wrap=heading != "region")
     for entry in (entry for entry in plain["categories"] if entry["map_id"] == main_map):
         table.add_row(
             Text(entry["category"] if entry["role"] == "distractor" else f"{entry['category']} ({entry['role']})"),
-            str(entry["num_images"]),
-            str(entry["uses"]["num_images"]),
+            f"{entry['uses']['num_images']} of {entry['num_images']}",
             interval_text(entry["looks"]["lift"], digits=2),
-            percent_text(entry["uses"]["interval"]["value"]),
-            percent_text(entry["control_uses_rate"]),
-            percent_text(entry["quadrants"]["relies"]["interval"]["value"]),
-            percent_text(entry["flips"]["interval"]["value"]),
+            *(
+                percent_text(rate, digits=0)
+                for rate in (
+                    entry["uses"]["interval"]["value"],
+                    entry["control_uses_rate"],
+                    entry["quadrants"]["relies"]["interval"]["value"],
+                    entry["flips"]["interval"]["value"],
+                )
+            ),
         )
     yield table
     # Folders of earlier versions have none.
