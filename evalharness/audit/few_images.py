@@ -54,7 +54,7 @@ def _looking(looks: BoolArray, one: str, many: str) -> str:
     if total == 1:
         return f"the one {one} {'looks' if number else 'does not look'} at it"
     if number == total:
-        return f"{"both" if total == 2 else f"all {total}"} {many} look at it"
+        return f"{'both' if total == 2 else f'all {total}'} {many} look at it"
     return f"{number or 'none'} of {total} {many} {'looks' if number == 1 else 'look'} at it"
 
 
