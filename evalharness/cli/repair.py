@@ -63,13 +63,13 @@ def print_repair(found: "Repair") -> None:
         "MLflow run": found.run_id,
         "weights": f"{found.weights}{f' (with {overrides})' if overrides else ''}",
         "report": found.folder / "report.html",
-        "look first": _look_first(found.folder),
+        "the maps": _maps(found.folder),
     }
     for label, text in lines.items():
         console.print(f"{label + ':':<12}{text}", soft_wrap=True, markup=False)
 
 
-def _look_first(folder: Path) -> Path:
+def _maps(folder: Path) -> Path:
     maps = folder / "figures" / "maps.png"
     return maps if maps.is_file() else folder / "figures" / "accuracy.png"
 

@@ -1,5 +1,7 @@
 """The bundled example through the whole harness: a model that has learned something, and mistakes that show then."""
 
+import json
+import re
 import shlex
 from pathlib import Path
 
@@ -12,6 +14,9 @@ import evalharness
 from evalharness.config.compose import overrides_from
 from evalharness.example.model import RUNS, weights_path
 from evalharness.example.photos import CLASSES, generate_photos
+
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
@@ -229,3 +234,38 @@ def test_what_may_be_believed_is_compared_on_the_same_photos(audited, tmp_path):
             assert rows.loc[name, column] == pytest.approx(audited[run].metrics[f"believe/{name}"], abs=1e-6)
     assert (rows["difference"] - (rows["value"] - rows["reference"])).abs().max() < 1e-9
     assert any("of the verdicts may be believed" in remark for remark in found.remarks)
+
+
+def first_hour():
+    """The README's commands on the example, words still unexpanded."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"## A first hour\n.*?```sh\n(.*?)```", readme, re.DOTALL)
+    return [line for line in block.splitlines() if line.startswith("evalharness ") and line != "evalharness ui"]
+
+
+@pytest.mark.parametrize("line", first_hour())
+def test_the_first_hour(line, demo):
+    folder = demo[1].parent
+    words = line.replace("seed123-600", "seed123-150").replace("evalharness/example", str(ROOT / "evalharness/example"))
+    pasted = [name for word in shlex.split(words)[1:] for name in (sorted(map(str, folder.glob(word))) or [word])]
+    assert len(pasted) == len(shlex.split(words)[1:])
+    drawn = ["report.num_pairs=1", "report.num_logged_images=1"] if pasted[0] == "run" else []
+    process = run_here(*pasted, *drawn, cwd=folder)
+    assert process.returncode == 0, process.stderr
+    expected = {"inspect": "roses", "compare": "shortcut", "run": "Highest accuracy"}
+    assert expected[pasted[0]] in process.stderr
+
+
+def test_the_notebook_runs_on_what_the_demo_left(audited, demo, monkeypatch):
+    notebook = ROOT / "docs" / "first_look.ipynb"
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    docs = demo[1].parent / "docs"
+    docs.mkdir()
+    monkeypatch.chdir(docs)
+    names = {}
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            exec("".join(cell["source"]), names)
+    assert names["found"].sentence.startswith(("shortcut is worse than clean", "Cannot tell shortcut from clean"))
+    assert names["pull"].set_index(["category", "class"])["pull"].idxmax() == ("cat", "roses")
+    assert len(names["judged"]) == len(audited["shortcut"].samples)
