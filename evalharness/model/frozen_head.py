@@ -69,7 +69,9 @@ class FrozenHead:
 def _frozen_layer(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:
     """The layer, or the model of layers, on a batch whose first half sets the gates of both halves."""
     if hasattr(layer, "layers"):
-        return tf.keras.models.clone_model(layer, clone_function=_frozen_layer)
+        # AutoGraph would take seconds to find no control flow to convert.
+        clone_model = tf.autograph.experimental.do_not_convert(tf.keras.models.clone_model)
+        return clone_model(layer, clone_function=_frozen_layer)
     frozen = None if type(layer).__name__ in AFFINE else _frozen(layer)
 
     class FrozenLayer(tf.keras.layers.Layer):  # type: ignore[misc]
