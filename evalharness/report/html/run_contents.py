@@ -1,7 +1,7 @@
 """What a report reads of a results folder."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ NUMBERS = ("support", "num_predicted", "precision", "recall", "f1")
 class RunContents:
     """One evaluation as it lies in its folder."""
 
+    folder: Path
     manifest: Mapping[str, Any]
     samples: pd.DataFrame
     """A row per image: `row_id, path, label, pred_label, correct, confidence, prob_<class>...`."""
@@ -51,6 +52,7 @@ class RunContents:
         confusion = json.loads((folder / "confusion_matrix.json").read_text(encoding="utf-8"))
         findings = manifest["findings"]
         return cls(
+            folder=folder,
             manifest=manifest,
             samples=pd.read_parquet(folder / "samples.parquet"),
             classes=tuple(confusion["classes"]),
@@ -82,6 +84,19 @@ class RunContents:
     def seed(self) -> int:
         """Of the random choices."""
         return int(self.manifest["config"]["seed"])
+
+    def erasures(self, name: str, keys: Sequence[str], row_ids: Sequence[str]) -> pd.DataFrame | None:
+        """Logits with regions erased, of these images: the `keys` and `erased_logits`; None where they are not kept.
+
+        Args:
+            name: Of the table, without its ending.
+            keys: Columns that name a region.
+            row_ids: Of the images.
+        """
+        path = self.folder / f"{name}.parquet"
+        if not path.is_file():
+            return None
+        return pd.read_parquet(path, columns=[*keys, "erased_logits"], filters=[("row_id", "in", list(row_ids))])
 
 
 def _read_table(path: Path) -> pd.DataFrame | None:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from evalharness.manifest import stage_sentences
 from evalharness.records import WHOLE, Extent, UInt8Array
 from evalharness.report.html import run_tables, wording
+from evalharness.report.html.banner import Banner, make_banner
 from evalharness.report.html.embedded_figures import embed_pictures, jpeg_uri
 from evalharness.report.html.gallery import Gallery, gallery_data, gather_gallery
 from evalharness.report.html.rendering import MAX_BYTES, Page, as_json, render, stage_sections, write_fitting
@@ -45,9 +46,10 @@ def write_report(
         `path`.
     """
     run = RunContents.read(folder, manifest)
+    banner = make_banner(run, load_photo, extent)
 
     def render_page(budget: float | None) -> Page:
-        return _render(run, None if budget is None else gather_gallery(run, load_photo, extent, budget))
+        return _render(run, banner, None if budget is None else gather_gallery(run, load_photo, extent, budget))
 
     return write_fitting(path, render_page, max_bytes)
 
@@ -65,12 +67,13 @@ class StaticImage:
     overlay: str | None
 
 
-def _render(run: RunContents, gallery: Gallery | None) -> Page:
+def _render(run: RunContents, banner: Banner, gallery: Gallery | None) -> Page:
     manifest = run.manifest
     return render(
         "run",
         gallery.thumbnails if gallery else (),
         manifest=manifest,
+        banner=banner,
         created=datetime.fromisoformat(manifest["created"]),
         broken_gates=run.findings["broken_gates"],
         classes=run.classes,
