@@ -314,6 +314,10 @@ def test_without_scripts_the_first_page_and_the_tables_remain(report_folder, sam
     try:
         driver.get((report_folder / "report.html").as_uri())
         assert len(driver.find_elements(By.CSS_SELECTOR, "figure.static img")) == 24
+        shown = driver.find_elements(By.CSS_SELECTOR, ".banner img")
+        assert len(shown) == 4
+        assert all(int(image.get_attribute("naturalWidth")) > 0 for image in shown)
+        assert element(driver, ".finding").text.startswith("Relies on ")
         assert not element(driver, "#controls").is_displayed()
         assert "need scripts" in element(driver, "#gallery").text
         assert element(driver, ".confusion").is_displayed()

@@ -11,9 +11,6 @@ from evalharness.report.html.comparison_contents import ComparisonContents
 from evalharness.report.html.wording import METRICS, is_number
 
 MAX_LISTED_FLIPS = 300
-SIGNS = {"better": "✓", "worse": "✗", "cannot tell": "?", "no difference": "="}
-CALLOUTS = {"better": "", "worse": "bad", "cannot tell": "warn", "no difference": ""}
-"""Style of a verdict, by outcome."""
 REGION_MEASURES = {
     "share": "Share of the map",
     "lift": "Lift (1: as its size)",
@@ -27,16 +24,13 @@ SHORT_DIGEST = 12
 
 
 def verdict_rows(contents: ComparisonContents) -> list[dict[str, Any]]:
-    """A row per run but the reference: its sentence, and the numbers that it rests on."""
+    """A row per run but the reference: the numbers that its verdict rests on."""
     return [
         {
             **pair,
-            "sentence": sentence,
-            "sign": SIGNS[pair["outcome"]],
-            "look": CALLOUTS[pair["outcome"]],
             "accuracy": pair["metrics"]["accuracy"],
         }
-        for pair, sentence in zip(contents.pairs, contents.manifest["verdicts"], strict=True)
+        for pair in contents.pairs
     ]
 
 
@@ -53,7 +47,6 @@ def metric_tables(contents: ComparisonContents) -> list[dict[str, Any]]:
                     **entry,
                     "title": title,
                     "meaning": "; ".join(filter(None, (meaning, direction))),
-                    "outcome": _outcome(entry["difference"], higher_is_better=higher_is_better),
                 }
             )
         tables.append({"name": pair["name"], "rows": rows})
@@ -175,15 +168,6 @@ def listed_flips(contents: ComparisonContents, most: int = MAX_LISTED_FLIPS) -> 
 def similarity_columns(contents: ComparisonContents) -> list[str]:
     """The maps of which flips have a rank correlation."""
     return [map_id for map_id in contents.manifest["map_ids"] if f"similarity.{map_id}" in contents.flips]
-
-
-def _outcome(interval: Mapping[str, Any], *, higher_is_better: bool | None) -> str:
-    """Better or worse where the interval excludes zero, else empty."""
-    if higher_is_better is None or not is_number(interval["ci_low"]):
-        return ""
-    if interval["ci_low"] <= 0 <= interval["ci_high"]:
-        return ""
-    return "better" if (interval["value"] > 0) == higher_is_better else "worse"
 
 
 def _pull_cell(row: Mapping[str, Any] | None, limit: float) -> dict[str, Any] | None:
