@@ -145,6 +145,60 @@ def test_filters_by_quadrant(page, audit):
     assert set(all_ids(page)) == set(own["row_id"])
 
 
+@pytest.mark.parametrize("quadrant", ["", "judged", "relies", "looks only"])
+def test_a_number_of_the_audit_opens_as_many_images(page, audit, quadrant):
+    wanted = f"[data-quadrant='{quadrant}']" if quadrant else ":not([data-quadrant])"
+    selector = f"a[data-region='distractor:dog'][data-map='{MAP_IDS[1]}']{wanted}"
+    page.execute_script("for (const node of document.querySelectorAll('#regions details')) node.open = true")
+    link = element(page, selector)
+    count = int(link.text)
+    link.click()
+    assert status(page) == f"{count} of 60 images"
+    own = audit[(audit["category"] == "dog") & (audit["map_id"] == MAP_IDS[1])]
+    names = {"": set(own["quadrant"]), "judged": set(own["quadrant"]) - {"undetermined"}}.get(quadrant, {quadrant})
+    assert set(all_ids(page)) == set(own[own["quadrant"].isin(names)]["row_id"])
+    num_judged = int((own["quadrant"] != "undetermined").sum())
+    assert f"holds dog ({len(own)} annotated, {num_judged} judged)" in element(page, "#chips").text
+
+
+def test_active_filters_are_chips_that_take_their_filter_away(page, samples):
+    choose(page, "verdict", "wrong")
+    choose(page, "label", "1")
+    chips = page.find_elements(By.CSS_SELECTOR, "#chips button")
+    assert [chip.text for chip in chips] == ["✗ wrong ✕", f"true class {CLASSES[1]} ✕"]
+    chips[0].send_keys(Keys.ENTER)
+    assert status(page) == f"{int((samples.label == CLASSES[1]).sum())} of 60 images"
+    assert page.switch_to.active_element == element(page, "#chips button")
+    page.switch_to.active_element.send_keys(Keys.ENTER)
+    assert status(page) == "60 of 60 images"
+    assert not page.find_elements(By.CSS_SELECTOR, "#chips button")
+
+
+def test_shortcuts_show_which_is_active(page):
+    def pressed():
+        shown = page.find_elements(By.CSS_SELECTOR, "#shortcuts button[aria-pressed='true']")
+        return [button.text for button in shown]
+
+    assert pressed() == ["All"]
+    page.find_element(By.XPATH, "//button[text()='✗ Wrong']").click()
+    assert pressed() == ["✗ Wrong"]
+    choose(page, "label", "0")
+    assert pressed() == []
+
+
+def test_a_map_is_chosen_with_its_verdict_beside_its_name(page, report_folder):
+    trust = {
+        found["map_id"]: found
+        for found in json.loads((report_folder / "manifest.json").read_text())["findings"]["trust"]
+    }
+    for option, map_id in zip(page.find_elements(By.CSS_SELECTOR, "#map option"), MAP_IDS, strict=True):
+        sign = "✓" if trust[map_id]["is_trusted"] else "✗"
+        assert option.text == f"{map_id} {sign} {trust[map_id]['verdict'].split(':')[0]}"
+        assert f"Map {map_id} {sign} {trust[map_id]['verdict']}" in element(page, "#regions").text
+    element(page, ".tile").click()
+    assert all(trust[map_id]["verdict"] in element(page, "#viewer .panels").text for map_id in MAP_IDS)
+
+
 def test_pages(page):
     seen = shown_ids(page)
     assert element(page, "#page").text == "Page 1 of 3"

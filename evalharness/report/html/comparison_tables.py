@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from evalharness.report.html.comparison_contents import ComparisonContents
+from evalharness.report.html.map_verdicts import short_verdicts
 from evalharness.report.html.wording import METRICS, is_number
 
 MAX_LISTED_FLIPS = 300
@@ -125,6 +126,11 @@ def audit_tables(contents: ComparisonContents) -> list[dict[str, Any]]:
         {
             "name": name,
             "map_id": map_id,
+            "trust": "; ".join(
+                f"{run.name}: {short_verdicts(run.manifest['findings']['trust'], [map_id])[map_id]}"
+                for run in contents.runs
+                if run.name in (contents.run_names[0], name)
+            ),
             "rows": sorted(rows, key=lambda row: (row["role"] != "distractor", row["category"])),
         }
         for (name, map_id), rows in tables.items()

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from evalharness.records import WHOLE, Extent, UInt8Array
+from evalharness.report.html.map_verdicts import long_verdicts, short_verdicts
 from evalharness.report.html.packed_maps import base64_of, choose_maps, map_chars, palette, quantise
 from evalharness.report.html.rendering import rounded
 from evalharness.report.html.run_contents import RunContents
@@ -151,8 +152,11 @@ def gallery_data(run: RunContents, gallery: Gallery) -> dict[str, Any]:
 
 def _map_data(run: RunContents, gallery: Gallery, map_id: str) -> dict[str, Any]:
     densities = np.asarray(run.maps[map_id][gallery.rows["position"].to_numpy()], np.float32)
+    trust = run.findings["trust"]
     return {
         "id": map_id,
+        "short_verdict": short_verdicts(trust, [map_id])[map_id],
+        "verdict": long_verdicts(trust, [map_id])[map_id],
         "grid": list(densities.shape[1:]),
         "bytes": base64_of(quantise(densities, run.density_max)),
         "peak": rounded(densities.max(axis=(1, 2)), 2),

@@ -146,7 +146,7 @@ def tell_audit(plain: Mapping[str, Any]) -> Iterator[Table | Text]:
     # All maps would not fit; they are in the figures and in the manifest.
     main_map = plain["categories"][0]["map_id"]
     table = new_table(f"what {main_map} looks at, and what the verdict uses")
-    for heading in ("region", "images", "judged", "lift", "uses", "control", "relies", "flips"):
+    for heading in ("region", "annotated", "judged", "lift", "uses", "control", "relies", "flips"):
         table.add_column(heading, justify="left" if heading == "region" else "right", no_wrap=True)
     for entry in (entry for entry in plain["categories"] if entry["map_id"] == main_map):
         table.add_row(

@@ -98,7 +98,8 @@ function stage(photo, aspect, map, longSide, stageAspect) {
  * Sorting, filtering, paging, keyboard and viewer of the entries 0 to `count` - 1. `kind` says what they are:
  * count, noun; mapIds; filters (ids of its own selects), accepts() giving row => bool; scores() giving
  * [{key, title, values}]; sorts ({key: {title, up, down, compare}}), defaultSort, ascendingFirst(key);
- * name(row), tile(row, score) giving {label, kind, nodes}, details(row) giving nodes.
+ * name(row), tile(row, score) giving {label, kind, nodes}, details(row) giving nodes; mapTitles, what is known of each
+ * map beside its name; describe(filter, value) giving the words of one of its own filters.
  */
 function makeGallery(kind) {
   const count = kind.count;
@@ -106,6 +107,7 @@ function makeGallery(kind) {
   const FILTERS = [...kind.filters, "text", "min", "max"];
   const cleared = () => Object.fromEntries(FILTERS.map((name) => [name, ""]));
   const state = { map: 0, opacity: 80, sort: kind.defaultSort, descending: true, page: 0, size: 24, score: "", ...cleared() };
+  const shortcuts = [];
   let shown = [];
   let open = -1;
   let currentScores = [];
@@ -164,13 +166,33 @@ function makeGallery(kind) {
     for (const id of ["next", "last"]) $(id).disabled = state.page >= numPages() - 1;
   }
   const summary = () => `${grouped(shown.length)} of ${grouped(count)} ${kind.noun[1]}`;
+  // What is filtered by, a chip each; a chip takes its filter away.
+  function describe(name) {
+    if (name === "text") return `name contains “${state.text}”`;
+    if (name === "min") return `${scoreOf(state.score)?.title} at least ${state.min}`;
+    if (name === "max") return `${scoreOf(state.score)?.title} at most ${state.max}`;
+    return kind.describe(name, state[name]);
+  }
+  function showActive() {
+    const active = FILTERS.filter((name) => state[name] !== "");
+    const held = $("chips").contains(document.activeElement);
+    $("chips").replaceChildren(...active.map((name) => {
+      const text = describe(name);
+      return element("button", { type: "button", "data-filter": name, "aria-label": `Remove the filter: ${text}`, text: `${text} ✕`, onclick: () => apply({ [name]: "" }) });
+    }));
+    if (held) ($("chips").querySelector("button") ?? $("grid").querySelector(".tile"))?.focus();
+    $("active").textContent = active.length ? `(${active.length} active)` : "";
+    $("clear").hidden = !active.length;
+    for (const { node, changes } of shortcuts) {
+      const wanted = { ...cleared(), ...changes() };
+      node.setAttribute("aria-pressed", String(Object.keys(wanted).every((name) => state[name] === wanted[name])));
+    }
+  }
   function refresh() {
     shown = sorted(matching());
     state.page = 0;
     drawPage();
-    const active = FILTERS.filter((name) => state[name] !== "").length;
-    $("active").textContent = active ? `(${active} active)` : "";
-    $("clear").hidden = !active;
+    showActive();
     $("status").textContent = summary();
     const { up, down } = kind.sorts[state.sort] ?? { up: "smallest first", down: "largest first" };
     $("direction").textContent = state.descending ? `↓ ${down}` : `↑ ${up}`;
@@ -198,7 +220,10 @@ function makeGallery(kind) {
     $("map").value = state.map;
   }
   function apply(changes) {
+    const isOtherMap = "map" in changes && changes.map !== state.map;
     Object.assign(state, changes);
+    // A map has scores of its own.
+    if (isOtherMap) fillScores();
     showControls();
     refresh();
   }
@@ -211,7 +236,10 @@ function makeGallery(kind) {
     $("opacity-value").textContent = `${state.opacity} %`;
   }
   function addShortcut(title, changes) {
-    $("shortcuts").append(element("button", { type: "button", text: title, onclick: () => apply({ ...cleared(), ...changes() }) }));
+    const node = element("button", { type: "button", "aria-pressed": "false", text: title, onclick: () => apply({ ...cleared(), ...changes() }) });
+    shortcuts.push({ node, changes });
+    $("shortcuts").append(node);
+    showActive();
   }
   /** Opens the gallery on what a link of a table stands for. */
   function show(changes) {
@@ -221,7 +249,7 @@ function makeGallery(kind) {
     $("gallery-title").focus({ preventScroll: true });
   }
   function setUp() {
-    fillSelect("map", kind.mapIds.map((id, index) => [index, id]));
+    fillSelect("map", kind.mapTitles.map((title, index) => [index, title]));
     for (const node of document.querySelectorAll(".wants-map")) node.hidden = !hasMaps;
     for (const name of [...FILTERS, "score"]) {
       $(name).addEventListener($(name).tagName === "SELECT" ? "change" : "input", () => { state[name] = $(name).value; refresh(); });
