@@ -48,6 +48,7 @@ def write_report_results(folder: Path, *, num_rows=60, classes=CLASSES, row_name
     maps = write_maps(folder, num_rows)
     regions = audit_distractors(samples, maps, seed)
     regions.table.to_parquet(folder / "audit.parquet", index=False)
+    write_outlines(folder, regions.table)
     noise = measure(samples, maps)
     noise.table.to_parquet(folder / "noise.parquet", index=False)
     manifest = json.loads((folder / "manifest.json").read_text())
@@ -105,6 +106,13 @@ def audit_distractors(samples, maps, seed):
     cells = pull_matrix(evidence, CLASSES, resampling=RESAMPLING)
     table = pd.concat(tables, ignore_index=True)
     return AuditFinding(tuple(summaries), cells, None, describe_pull(cells), "thresholds", table)
+
+
+def write_outlines(folder, table):
+    """Every region is the upper left quarter of its photo."""
+    held = table.drop_duplicates(["row_id", "category"])[["row_id", "category", "role"]]
+    quarter = [[0.0, 0.0, 0.5, 0.0, 0.5, 0.5, 0.0, 0.5]]
+    held.assign(outlines=[quarter] * len(held)).to_parquet(folder / "region_outlines.parquet", index=False)
 
 
 def measure(samples, maps):

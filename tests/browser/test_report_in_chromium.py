@@ -263,6 +263,36 @@ def test_viewer_shows_every_map_and_the_numbers(page, samples, audit):
     assert not body.get_attribute("open")
 
 
+def test_outlines_of_regions_lie_on_photo_and_maps_until_they_are_switched_off(page, audit, samples):
+    choose(page, "sort", "order")
+    element(page, ".tile[data-row='12']").click()
+    held = set(audit[audit["row_id"] == samples["row_id"].iloc[12]]["category"])
+    assert held == {"dog", "<cat>"}
+    shown = page.find_elements(By.CSS_SELECTOR, "#viewer .outlines")
+    assert len(shown) == 1 + len(MAP_IDS)
+    for outlines in shown:
+        names = {label.text for label in outlines.find_elements(By.CSS_SELECTOR, ".outline-name")}
+        assert names == held
+    script = (
+        "const box = (node) => { const { x, y, width, height } = node.getBoundingClientRect();"
+        "return [x, y, width, height] };"
+        "const frame = document.querySelector('#viewer .photo');"
+        "return [box(frame), box(frame.querySelector('path.distractor'))]"
+    )
+    frame, outline = page.execute_script(script)
+    np.testing.assert_allclose(outline, [frame[0], frame[1], frame[2] / 2, frame[3] / 2], atol=3)
+    element(page, "#outlines").send_keys(Keys.SPACE)
+    assert not any(outlines.is_displayed() for outlines in shown)
+    press(page, Keys.ESCAPE)
+    element(page, ".tile[data-row='0']").click()
+    assert not element(page, "#viewer .outlines").is_displayed(), "the next image keeps it so"
+    element(page, "#outlines").click()
+    assert element(page, "#viewer .outlines").is_displayed()
+    element(page, "#close").click()
+    element(page, ".tile[data-row='13']").click()
+    assert not page.find_elements(By.CSS_SELECTOR, "#outlines"), "nothing is annotated on it"
+
+
 @pytest.mark.parametrize("map_id", MAP_IDS)
 def test_maps_are_drawn_as_in_the_figures(page, report_folder, map_id):
     from matplotlib import colormaps

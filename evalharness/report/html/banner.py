@@ -1,18 +1,21 @@
 """The first thing that a report says: what the run relies on, with the two photos that show it."""
 
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from PIL import Image, ImageDraw
 
 from evalharness.records import Extent, FloatArray, UInt8Array
 from evalharness.report.html.embedded_figures import jpeg_uri
 from evalharness.report.html.map_verdicts import short_verdicts
+from evalharness.report.html.outlines import annotated_outlines, concept_outlines
 from evalharness.report.html.reliance import Reliance, find_reliance
 from evalharness.report.html.run_contents import RunContents
-from evalharness.report.html.thumbnails import draw_over, shrink, try_photo
+from evalharness.report.html.thumbnails import draw_over, shrink, to_jpeg, try_photo
 from evalharness.report.html.wording import is_number, number, percent
 
 NUM_PICTURES = 2
@@ -22,6 +25,9 @@ STEP = 2
 """Size of the pictures, in `STEPS`."""
 MAX_CATEGORIES = 3
 """That are told of, where none is a shortcut."""
+OUTLINE = (("black", 3), ("#ffb000", 1))
+"""Colour and width in pixels, the lower first."""
+OUTLINE_QUALITY = 85
 LOOKS = {"shortcut": "bad", "none found": "clear", "cannot tell": "warn", "nobody looked": "warn"}
 """Style by outcome."""
 
@@ -147,10 +153,11 @@ def _draw(
         photo = try_photo(row["row_id"], load_photo)
         if photo is None:
             continue
-        thumbnail, drawn = shrink(photo, STEP), None
+        thumbnail, drawn, seen = shrink(photo, STEP), None, extent(row["row_id"])
         if evidence.map_id is not None and evidence.map_id in run.maps:
             density = np.asarray(run.maps[evidence.map_id][positions[row["row_id"]]], np.float32)
-            drawn = draw_over(thumbnail, density, run.density_max, extent(row["row_id"]))
+            drawn = draw_over(thumbnail, density, run.density_max, seen)
+        shapes = _outlines(run, reliance, row, seen)
         yield BannerPicture(
             row_id=str(row["row_id"]),
             pred_label=row["pred_label"],
@@ -158,9 +165,29 @@ def _draw(
             confidence=float(row["confidence"]),
             is_correct=bool(row["correct"]),
             facts=_describe_image(run, reliance, row) if "share" in row else "",
-            photo=jpeg_uri(thumbnail.jpeg),
-            overlay=jpeg_uri(drawn) if drawn else None,
+            photo=jpeg_uri(_outline(thumbnail.jpeg, shapes)),
+            overlay=jpeg_uri(_outline(drawn, shapes)) if drawn else None,
         )
+
+
+def _outlines(run: RunContents, reliance: Reliance, row: Any, seen: Extent) -> list[list[float]]:
+    if reliance.source == "concepts":
+        return concept_outlines(run, row["patches"], seen)
+    return annotated_outlines(run, row["row_id"], reliance.category) if reliance.source == "regions" else []
+
+
+def _outline(jpeg: bytes, shapes: list[list[float]]) -> bytes:
+    """The picture with polygons over it, light on dark, so that they are seen on anything."""
+    if not shapes:
+        return jpeg
+    with Image.open(io.BytesIO(jpeg)) as image:
+        picture = image.convert("RGB")
+    pen = ImageDraw.Draw(picture)
+    for polygon in shapes:
+        corners = [(x * picture.width, y * picture.height) for x, y in zip(polygon[::2], polygon[1::2], strict=True)]
+        for colour, width in OUTLINE:
+            pen.line([*corners, corners[0]], fill=colour, width=width, joint="curve")
+    return to_jpeg(picture, OUTLINE_QUALITY)
 
 
 def _describe_image(run: RunContents, reliance: Reliance, row: Any) -> str:

@@ -32,6 +32,8 @@ class RunContents:
     """Densities by map id, (rows, grid rows, grid columns); memory-mapped."""
     audit: pd.DataFrame | None
     """A row per image, map and annotated category."""
+    outlines: pd.DataFrame | None
+    """A row per image and annotated category; evaluations of earlier versions have none."""
     noise: pd.DataFrame | None
     """A row per image and map."""
     concepts: pd.DataFrame | None
@@ -63,6 +65,7 @@ class RunContents:
                 for map_id in manifest["recipe"]["maps"]
             },
             audit=_read_table(folder / "audit.parquet") if findings.get("regions") else None,
+            outlines=_read_table(folder / "region_outlines.parquet") if findings.get("regions") else None,
             noise=_read_table(folder / "noise.parquet") if findings.get("noise") else None,
             concepts=_read_table(folder / "concepts.parquet") if findings.get("concepts") else None,
             strips={int(path.stem): path for path in (folder / "figures" / "concepts").glob("*.jpg")},

@@ -38,6 +38,7 @@ from evalharness.evaluating.stage import Findings, Stage
 from evalharness.evaluating.stages.audit.erasures import erase_regions
 from evalharness.evaluating.stages.audit.finding import AuditFinding, tell_audit
 from evalharness.evaluating.stages.audit.gates import GATES, broken_gates
+from evalharness.evaluating.stages.audit.outlines import store_outlines
 from evalharness.records import FloatArray
 
 
@@ -75,7 +76,7 @@ class Audit(Stage[AuditFinding]):
     def examine(self, rows: EvaluatedRows, earlier: Findings) -> AuditFinding | None:  # noqa: ARG002
         """Audits the annotated rows; None without any.
 
-        Writes `audit.parquet` and `audit_pull.parquet`.
+        Writes `audit.parquet`, `audit_pull.parquet` and `region_outlines.parquet`.
         """
         session, inputs = rows.session, rows.session.inputs
         if inputs.annotations is None:
@@ -101,6 +102,7 @@ class Audit(Stage[AuditFinding]):
                     summaries.append(summary)
                     tables.append(_score_rows(rows, map_id, category, scores))
             pull, lead, sentence = _measure_pull(rows, categories)
+        store_outlines(rows, inputs.annotations)
         table = pd.concat(tables, ignore_index=True)
         table.to_parquet(rows.writer.folder / "audit.parquet", index=False)
         pd.DataFrame(pull_columns(pull)).to_parquet(rows.writer.folder / "audit_pull.parquet", index=False)

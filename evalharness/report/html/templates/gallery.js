@@ -81,14 +81,40 @@ function drawMap(map, aspect, longSide) {
   context.putImageData(image, 0, 0);
   return canvas;
 }
-/** The photo (base64 of a JPEG, or none) in a stage of the given proportions, under a map or none. */
-function stage(photo, aspect, map, longSide, stageAspect) {
+/** Outlines `[{name, role, shapes}]` of regions on a photo: polygons of x and y in turn, as parts of its sides. */
+function drawOutlines(regions) {
+  const node = element("span", { class: "outlines", "aria-hidden": "true" });
+  const svg = $("outline").content.firstElementChild.cloneNode();
+  node.append(svg);
+  for (const { name, role, shapes } of regions) {
+    const corners = shapes.map((polygon) => Array.from({ length: polygon.length / 2 }, (_, place) => [polygon[2 * place], polygon[2 * place + 1]]));
+    const outline = corners.map((points) => `M${points.map((point) => point.join(" ")).join("L")}Z`).join("");
+    for (const look of ["halo", role]) {
+      const path = document.createElementNS(svg.namespaceURI, "path");
+      path.setAttribute("d", outline);
+      path.setAttribute("class", look);
+      svg.append(path);
+    }
+    const all = corners.flat();
+    if (!all.length) continue;
+    const label = element("span", { class: `outline-name ${role}`, text: name });
+    label.style.left = `${100 * Math.min(0.9, Math.max(0, Math.min(...all.map((point) => point[0]))))}%`;
+    // Names of what was annotated stand above it, those of what was discovered below: both may lie on the same.
+    const edge = role === "discovered" ? Math.min(0.92, Math.max(...all.map((point) => point[1]))) : Math.max(0.08, Math.min(...all.map((point) => point[1])));
+    label.style.top = `${100 * edge}%`;
+    node.append(label);
+  }
+  return node;
+}
+/** The photo (base64 of a JPEG, or none) in a stage of the given proportions, under a map or none, and under outlines. */
+function stage(photo, aspect, map, longSide, stageAspect, outlines = []) {
   const frame = element("span", { class: map ? "photo" : "photo plain" });
   frame.style.width = aspect >= stageAspect ? "100%" : `${(100 * aspect) / stageAspect}%`;
   frame.style.aspectRatio = String(aspect);
   if (photo) frame.append(element("img", { src: `data:image/jpeg;base64,${photo}`, alt: "", decoding: "async" }));
   else frame.append(element("span", { class: "no-photo", text: "photo not available" }));
   if (map) frame.append(drawMap(map, aspect, longSide) ?? element("span", { class: "no-map", text: "no map" }));
+  if (outlines.length) frame.append(drawOutlines(outlines));
   const node = element("span", { class: "stage" }, frame);
   node.style.aspectRatio = String(stageAspect);
   return node;
@@ -106,7 +132,7 @@ function makeGallery(kind) {
   const hasMaps = kind.mapIds.length > 0;
   const FILTERS = [...kind.filters, "text", "min", "max"];
   const cleared = () => Object.fromEntries(FILTERS.map((name) => [name, ""]));
-  const state = { map: 0, opacity: 80, sort: kind.defaultSort, descending: true, page: 0, size: 24, score: "", ...cleared() };
+  const state = { map: 0, opacity: 80, sort: kind.defaultSort, descending: true, outlines: true, page: 0, size: 24, score: "", ...cleared() };
   const shortcuts = [];
   let shown = [];
   let open = -1;
@@ -319,15 +345,23 @@ function makeGallery(kind) {
     head.querySelectorAll("button")[0].disabled = open === 0;
     head.querySelectorAll("button")[1].disabled = open === shown.length - 1;
     const [verdict, ...rest] = kind.details(row);
-    const body = element("div", { class: "viewer-body" }, verdict);
+    const controls = element("p", { class: "bar-row" });
+    const body = element("div", { class: "viewer-body" }, verdict, controls);
     if (hasMaps) {
       const slider = element("input", { type: "range", min: "0", max: "100", step: "5", oninput: (event) => setOpacity(Number(event.target.value)) });
       slider.value = state.opacity;
-      body.append(element("p", {}, element("label", {}, "Opacity of the maps ", slider)));
+      controls.append(element("label", {}, "Opacity of the maps ", slider));
     }
+    if (rest.some((node) => node.querySelector(".outlines"))) controls.append(outlineSwitch());
     body.append(...rest);
     $("viewer").replaceChildren(head, body);
   }
+  function outlineSwitch() {
+    const box = element("input", { type: "checkbox", id: "outlines", onchange: (event) => { state.outlines = event.target.checked; showOutlines(); } });
+    box.checked = state.outlines;
+    return element("label", {}, box, " Outlines of regions");
+  }
+  const showOutlines = () => document.body.classList.toggle("no-outlines", !state.outlines);
   function view(place) {
     open = place;
     fillViewer();
@@ -340,7 +374,7 @@ function makeGallery(kind) {
     if (target >= 0 && target < shown.length) view(target);
   }
   $("viewer").addEventListener("keydown", (event) => {
-    if (event.target.type === "range") return;
+    if (["range", "checkbox"].includes(event.target.type)) return;
     if (event.key === "ArrowLeft") move(-1);
     else if (event.key === "ArrowRight") move(1);
     else return;

@@ -117,11 +117,19 @@ function tile(row, score) {
     nodes,
   };
 }
+function outlinesOf(row) {
+  const found = [];
+  for (const { name, role, rows, shapes } of data.outlines) {
+    const place = rows.indexOf(row);
+    if (place >= 0) found.push({ name, role, shapes: shapes[place] });
+  }
+  return found;
+}
 function panel(row, index) {
   const caption = element("figcaption", {});
   if (index < 0) caption.append("photo");
   else caption.append(element("strong", { text: data.maps[index].id }), ` ${data.maps[index].verdict}`, element("span", { class: "muted", text: ` · hottest patch ${shownNumber(data.maps[index].peak[row], 1)}` }));
-  return element("figure", {}, stage(photos[row], data.aspects[row], index < 0 ? null : mapOf(row, index), 320, Math.max(0.75, data.aspects[row])), caption);
+  return element("figure", {}, stage(photos[row], data.aspects[row], index < 0 ? null : mapOf(row, index), 320, Math.max(0.75, data.aspects[row]), outlinesOf(row)), caption);
 }
 function noiseRows(row) {
   return data.maps.filter((map) => map.scores.length).map((map) => [map.id, ...map.scores.map((score) => shownNumber(score.values[row], Number.isInteger(score.values[row]) ? 0 : 2))]);

@@ -176,6 +176,23 @@ def test_findings_have_their_sections(page):
     assert "recipe.model.weights_sha256" in page.text
 
 
+def test_outlines_are_kept_with_the_images_that_hold_the_region(page, results):
+    data = json.loads(page.scripts["data"])
+    audit = pd.read_parquet(results[0] / "audit.parquet")
+    assert {found["name"] for found in data["outlines"]} == {"dog", "<cat>"}
+    for found in data["outlines"]:
+        holders = set(audit[audit["category"] == found["name"]]["row_id"])
+        assert {data["ids"][row] for row in found["rows"]} == holders
+        assert found["shapes"] == [[[0.0, 0.0, 0.5, 0.0, 0.5, 0.5, 0.0, 0.5]]] * len(holders)
+
+
+def test_folders_of_earlier_versions_have_no_outlines(tmp_path):
+    manifest = write_report_results(tmp_path)
+    (tmp_path / "region_outlines.parquet").unlink()
+    written = write_report(tmp_path, manifest, load_photo, tmp_path / "r.html")
+    assert json.loads(Page(written.read_text(encoding="utf-8")).scripts["data"])["outlines"] == []
+
+
 def test_tables_of_an_earlier_request_are_not_shown(results, tmp_path):
     folder, manifest = results
     without = {**manifest, "findings": {"trust": [], "regions": None, "broken_gates": []}}
