@@ -374,6 +374,15 @@ def test_fits_a_phone(browser, page):
     try:
         page.refresh()
         assert page.execute_script("return document.documentElement.scrollWidth") <= 390
+        box = "document.querySelector('#regions .stacks').parentNode"
+        assert page.execute_script(f"return {box}.scrollWidth <= {box}.clientWidth"), "no scrolling sideways"
+        cells = page.execute_script(
+            "return [...document.querySelectorAll('#regions .stacks tr')].map((row) => [...row.querySelectorAll('td')]"
+            ".map((cell) => [cell.getBoundingClientRect().y, cell.textContent.includes('★')]))"
+        )
+        for row in cells:
+            starred = [is_starred for _, is_starred in sorted(row)]
+            assert starred == sorted(starred, reverse=True), "significant cells come first"
         tiles = page.find_elements(By.CSS_SELECTOR, ".tile")
         assert tiles[0].rect["y"] == tiles[1].rect["y"] != tiles[2].rect["y"]
         page.execute_script("document.querySelector('.tile').click()")

@@ -138,16 +138,23 @@ def audit_tables(contents: ComparisonContents) -> list[dict[str, Any]]:
 
 
 def pull_rows(contents: ComparisonContents) -> list[dict[str, Any]]:
-    """A row per category and class, with a cell per run; `weight` is a cell's part of the strongest one."""
+    """A row per category and class, with a cell per run; `weight` is a cell's part of the strongest one.
+
+    `rank` puts rows in order where there is room for one column: those with a significant cell first, the strongest
+    before others.
+    """
     table = contents.tables["pull"]
     if table.empty or "pull" not in table:
         return []
     limit = float(np.nanmax(np.abs(table["pull"].to_numpy(np.float64)))) if table["pull"].notna().any() else 0.0
-    rows = []
+    rows: list[dict[str, Any]] = []
     for (category, class_name), own in table.groupby(["category", "class"], sort=False):
         by_run: dict[str, Any] = {row["run"]: row for row in own.to_dict("records")}
         cells = [_pull_cell(by_run.get(name), limit or 1.0) for name in contents.run_names]
-        rows.append({"category": category, "class_name": class_name, "cells": cells})
+        strongest = max((cell["pull"] for cell in cells if cell and cell["is_significant"]), default=-np.inf)
+        rows.append({"category": category, "class_name": class_name, "cells": cells, "strongest": strongest})
+    for rank, row in enumerate(sorted(rows, key=lambda row: -row["strongest"])):
+        row["rank"] = rank
     return rows
 
 
