@@ -1,6 +1,7 @@
 """A finished results folder with findings of every stage that the report shows, and photos to go with it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +9,16 @@ import pandas as pd
 from tracking_results import write_results
 
 from evalharness.attention.faithfulness_verdict import MEASURES, judge_maps
+from evalharness.audit import QUADRANTS as AUDIT_QUADRANTS
 from evalharness.audit import (
+    UNDETERMINED,
     CategoryRegions,
     PullEvidence,
     Resampling,
     audit_category,
     describe_pull,
     measure_effects,
+    measure_rate,
     predict_mistakes,
     pull_matrix,
 )
@@ -31,7 +35,7 @@ MAP_IDS = ("grad_attention", "rollout")
 GRID = (4, 6)
 PHOTO_SIZE = (60, 90)
 HOSTILE = '{label}/{number:03d}<img src=x onerror="alert(1)">\'&amp;.jpg'
-QUADRANTS = ("relies", "looks only", "clean")
+QUADRANTS = ("relies", "looks only", "clean", UNDETERMINED)
 RESAMPLING = Resampling(num_resamples=200)
 
 
@@ -44,6 +48,7 @@ def write_report_results(folder: Path, *, num_rows=60, classes=CLASSES, row_name
     maps = write_maps(folder, num_rows)
     regions = audit_distractors(samples, maps, seed)
     regions.table.to_parquet(folder / "audit.parquet", index=False)
+    write_outlines(folder, regions.table)
     noise = measure(samples, maps)
     noise.table.to_parquet(folder / "noise.parquet", index=False)
     manifest = json.loads((folder / "manifest.json").read_text())
@@ -86,17 +91,28 @@ def audit_distractors(samples, maps, seed):
             summary, scores = audit_category(
                 map_id, np.asarray(values[rows], np.float32), regions, effects, resampling=RESAMPLING
             )
-            summaries.append(summary)
+            # So that every quadrant is there, and images that could not be judged.
+            names = np.array([QUADRANTS[index % len(QUADRANTS)] for index in range(len(rows))])
+            flags = {name: np.where(names == UNDETERMINED, np.nan, names == name) for name in AUDIT_QUADRANTS}
+            rates = {name: measure_rate(values) for name, values in flags.items()}
+            summaries.append(replace(summary, quadrants=rates))
             tables.append(pd.DataFrame({
                 "row_id": samples["row_id"].to_numpy()[rows], "map_id": map_id, "category": category,
                 "role": "distractor", "share": scores.looks.share, "area": scores.looks.area,
                 "lift": scores.looks.lift, "delta_prob": effects.delta_prob, "flip": effects.flips,
-                "quadrant": [QUADRANTS[index % len(QUADRANTS)] for index in range(len(rows))],
+                "quadrant": names,
             }))  # fmt: skip
         evidence.append(PullEvidence(category, rows % 3, generator.normal(0.2, 0.1, (len(rows), 3))))
     cells = pull_matrix(evidence, CLASSES, resampling=RESAMPLING)
     table = pd.concat(tables, ignore_index=True)
     return AuditFinding(tuple(summaries), (), cells, None, describe_pull(cells), "thresholds", table)
+
+
+def write_outlines(folder, table):
+    """Every region is the upper left quarter of its photo."""
+    held = table.drop_duplicates(["row_id", "category"])[["row_id", "category", "role"]]
+    quarter = [[0.0, 0.0, 0.5, 0.0, 0.5, 0.5, 0.0, 0.5]]
+    held.assign(outlines=[quarter] * len(held)).to_parquet(folder / "region_outlines.parquet", index=False)
 
 
 def measure(samples, maps):

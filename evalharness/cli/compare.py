@@ -39,6 +39,8 @@ def compare(arguments: Sequence[str]) -> int:
 
 def print_comparison(found: "Comparison") -> None:
     """Tables of what differs; the sentences last."""
+    from evalharness.comparison import RULE
+
     manifest = found.manifest
     _print_settings(manifest, found.settings)
     for pair in manifest["pairs"]:
@@ -47,6 +49,7 @@ def print_comparison(found: "Comparison") -> None:
         _print_audit(pair, manifest["regions"])
         _print_concepts(pair, found.concepts)
         _print_flips(pair, found.flips)
+    console.print(RULE, style="dim", markup=False, soft_wrap=True)
     for sentence in found.remarks:
         say(sentence)
     for sentence in manifest["verdicts"]:
@@ -73,23 +76,25 @@ def _print_headline(pair: dict[str, Any], found: "Comparison", manifest: dict[st
     level = f"{100 * manifest['resampling']['confidence']:g}"
     title = f"{pair['name']} against {pair['reference']}: {pair['num_images']} images"
     table = new_table(title)
-    for heading in ("metric", "reference", "run", "difference", f"{level} % interval"):
-        table.add_column(heading, justify="left" if heading == "metric" else "right")
+    for heading in ("metric", "reference", "run", "difference", f"{level} % interval", "the run is"):
+        table.add_column(heading, justify="left" if heading in ("metric", "the run is") else "right")
     for row in found.headline[found.headline["run"] == pair["name"]].to_dict("records"):
-        table.add_row(row["metric"], *_cells(row))
+        table.add_row(row["metric"], *_cells(row), row["outcome"])
     console.print(table)
 
 
 def _print_classes(pair: dict[str, Any]) -> None:
     table = new_table("per class: those with the most changes first")
-    for heading in ("class", "images", "broken", "fixed", "recall", "F1 difference"):
-        table.add_column(heading, justify="left" if heading == "class" else "right", no_wrap=heading != "class")
+    for heading in ("class", "images", "broken", "fixed", "recall", "F1 difference", "its F1 is"):
+        is_text = heading in ("class", "its F1 is")
+        table.add_column(heading, justify="left" if is_text else "right", no_wrap=heading != "class")
     changed = sorted(pair["classes"], key=lambda row: -(row["num_broken"] + row["num_fixed"]))
     for row in changed[:MAX_CLASSES]:
         counts = [str(row[name]) for name in ("support", "num_broken", "num_fixed")]
         table.add_row(
-            Text(row["class_name"]), *counts, _before_and_now(row["recall"]), _interval(row["f1"]["difference"], 2)
-        )
+            Text(row["class_name"]), *counts, _before_and_now(row["recall"]), _interval(row["f1"]["difference"], 2),
+            row["f1"]["outcome"],
+        )  # fmt: skip
     console.print(table)
 
 
@@ -98,15 +103,15 @@ def _print_audit(pair: dict[str, Any], regions: Sequence[dict[str, Any]]) -> Non
     if not own:
         return
     table = new_table("what it looks at, and what it uses")
-    for heading in ("map", "region", "images", "measure", "before → now", "difference"):
-        is_text = heading in ("map", "region", "measure")
+    for heading in ("map", "region", "images", "measure", "before → now", "difference", "the run is"):
+        is_text = heading in ("map", "region", "measure", "the run is")
         table.add_column(heading, justify="left" if is_text else "right", no_wrap=not is_text)
     for entry in own:
         for name in REGION_MEASURES:
             first = name == REGION_MEASURES[0]
             described = [entry["map_id"], f"{entry['category']} ({entry['role']})", str(entry["num_images"])]
             measure = entry["measures"][name]
-            cells = [name, _before_and_now(measure), _interval(measure["difference"])]
+            cells = [name, _before_and_now(measure), _interval(measure["difference"]), measure["outcome"]]
             table.add_row(*(Text(text) if first else "" for text in described), *cells)
     console.print(table)
 

@@ -8,13 +8,14 @@ import pandas as pd
 from evalharness.audit import Resampling
 from evalharness.believing.coverage import aurc, coverage_at_risk, resample_measures
 from evalharness.comparing.compared_runs import RunToCompare
-from evalharness.comparison import Alignment, Difference, points_text
+from evalharness.comparison import Alignment, Difference, Judge, points_text
 from evalharness.manifest import JUDGED
 from evalharness.metrics.predictions import Predictions
-from evalharness.records import FloatArray, IntArray
-from evalharness.statistics import paired_bootstrap, percentile_interval
+from evalharness.records import FloatArray, IntArray, Interval
+from evalharness.statistics import paired_bootstrap
 
-COLUMNS = ["run", "measure", "reference", "value", "difference", "ci_low", "ci_high"]
+COLUMNS = ["run", "measure", "reference", "value", "difference", "ci_low", "ci_high", "outcome"]
+HIGHER_IS_BETTER = {"coverage": True, "coverage_at_risk": True, "aurc": False}
 
 
 def compare_belief(
@@ -50,8 +51,9 @@ def compare_belief(
             )
             continue
         found = _differences(
-            judged[0], own, (predictions[0], predicted), max_error=max_error, groups=groups, resampling=resampling
-        )
+            judged[0], own, (predictions[0], predicted), max_error=max_error, groups=groups, resampling=resampling,
+            judge=Judge(resampling.confidence, len(HIGHER_IS_BETTER) * (len(runs) - 1)),
+        )  # fmt: skip
         rows += [(run.name, name, *_columns(entry)) for name, entry in found.items()]
         sentences.append(_describe(run.name, runs[0].name, found, max_error))
     return pd.DataFrame(rows, columns=COLUMNS), sentences
@@ -70,13 +72,21 @@ def _differences(
     max_error: float,
     groups: Sequence[str],
     resampling: Resampling,
+    judge: Judge,
 ) -> dict[str, Difference]:
     believed = [np.asarray(table["belief"] == "believe", np.float64) for table in (before, after)]
-    coverage = paired_bootstrap(
-        believed[1] - believed[0], groups=groups, num_resamples=resampling.num_resamples,
-        confidence=resampling.confidence, seed=resampling.seed,
-    )  # fmt: skip
-    found = {"coverage": Difference(float(believed[0].mean()), float(believed[1].mean()), coverage)}
+
+    def coverage_at(confidence: float) -> Interval:
+        return paired_bootstrap(
+            believed[1] - believed[0], groups=groups, num_resamples=resampling.num_resamples, confidence=confidence,
+            seed=resampling.seed,
+        )  # fmt: skip
+
+    found = {
+        "coverage": judge.difference(
+            believed[0].mean(), believed[1].mean(), coverage_at, higher_is_better=HIGHER_IS_BETTER["coverage"]
+        )
+    }
     risks: list[FloatArray] = [table["risk"].to_numpy(np.float64) for table in (before, after)]
     wrong = [each.is_correct == 0 for each in predictions]
     drawn = [
@@ -88,14 +98,15 @@ def _differences(
         "aurc": [aurc(risk, own) for risk, own in zip(risks, wrong, strict=True)],
     }
     for place, (name, (reference, value)) in enumerate(values.items()):
-        interval = percentile_interval(value - reference, drawn[1][place] - drawn[0][place], resampling.confidence)
-        found[name] = Difference(reference, value, interval)
+        found[name] = judge.resampled_difference(
+            reference, value, drawn[1][place] - drawn[0][place], higher_is_better=HIGHER_IS_BETTER[name]
+        )
     return found
 
 
-def _columns(entry: Difference) -> tuple[float, ...]:
+def _columns(entry: Difference) -> tuple[float | str, ...]:
     interval = entry.difference
-    return entry.reference, entry.value, interval.value, interval.ci_low, interval.ci_high
+    return entry.reference, entry.value, interval.value, interval.ci_low, interval.ci_high, entry.outcome
 
 
 def _describe(name: str, reference: str, found: dict[str, Difference], max_error: float) -> str:

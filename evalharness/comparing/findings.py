@@ -154,6 +154,7 @@ def _compare_audits(
                 groups=dict(zip(alignment.row_ids, groups, strict=True)),
                 map_ids=alignment.map_ids,
                 resampling=resampling,
+                num_compared=len(runs) - 1,
             )
     pulls = [pull.assign(run=run.name) for run in audited if (pull := run.audit_table("audit_pull")) is not None]
     table = pd.concat(pulls, ignore_index=True) if pulls else pd.DataFrame(columns=["run", "category", "class"])

@@ -66,7 +66,7 @@ class Comparison:
 
     @property
     def sentence(self) -> str:
-        """Better, worse, cannot tell, or no difference; for every run but the reference."""
+        """Better, worse, probably so, cannot tell, or no difference; for every run but the reference."""
         return str(self.manifest["sentence"])
 
     @property

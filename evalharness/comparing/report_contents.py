@@ -54,4 +54,10 @@ def _maps_of(run: RunToCompare) -> RunMaps:
         densities: FloatArray = run.result.maps(map_id)[positions]
         return densities
 
-    return RunMaps(run.name, load, lambda row_id: run.extent(run.photo_size(row_id)))
+    return RunMaps(
+        name=run.name,
+        load=load,
+        extent=lambda row_id: run.extent(run.photo_size(row_id)),
+        manifest=run.result.manifest,
+        audit=run.audit_table("audit"),
+    )

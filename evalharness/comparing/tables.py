@@ -46,7 +46,7 @@ def build_tables(findings: ComparisonFindings) -> dict[str, pd.DataFrame]:
                 for row in findings.audits for name, entry in row.measures.items()
             ],
             columns=["run", "map_id", "category", "role", "num_images", "measure", "reference", "value", "difference",
-                     "ci_low", "ci_high"],
+                     "ci_low", "ci_high", "outcome"],
         ),
         "pull": findings.pull,
         "concepts": findings.concepts,
@@ -58,13 +58,14 @@ def build_tables(findings: ComparisonFindings) -> dict[str, pd.DataFrame]:
     }  # fmt: skip
 
 
-def _columns(entry: Difference) -> dict[str, float]:
+def _columns(entry: Difference) -> dict[str, float | str]:
     return {
         "reference": entry.reference,
         "value": entry.value,
         "difference": entry.difference.value,
         "ci_low": entry.difference.ci_low,
         "ci_high": entry.difference.ci_high,
+        "outcome": entry.outcome,
     }
 
 

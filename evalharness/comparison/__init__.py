@@ -10,9 +10,9 @@ from evalharness.comparison.alignment import (
 )
 from evalharness.comparison.audits import CategoryChange, compare_audits
 from evalharness.comparison.maps import MapSimilarity, coarser_grid, compare_maps, to_grid, why_same
+from evalharness.comparison.outcomes import RULE, Difference, Judge, Outcome
 from evalharness.comparison.pairs import (
     ClassChange,
-    Difference,
     PairedRun,
     average_alike,
     compare_predictions,
@@ -27,12 +27,15 @@ from evalharness.comparison.sentences import (
 )
 
 __all__ = [
+    "RULE",
     "Alignment",
     "CategoryChange",
     "ClassChange",
     "ComparedRun",
     "Difference",
+    "Judge",
     "MapSimilarity",
+    "Outcome",
     "PairedRun",
     "SettingDifference",
     "align_probs",

@@ -2,35 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 
 from evalharness.audit import Resampling
+from evalharness.comparison.outcomes import Difference, Judge, Outcome, excludes_zero, name_outcome
 from evalharness.metrics import METRICS, Metric
 from evalharness.metrics.predictions import Predictions, Resamples
 from evalharness.metrics.probabilities import calibration_bins
-from evalharness.records import FloatArray, IntArray, Interval
+from evalharness.records import FloatArray, IntArray
 from evalharness.statistics import (
     holm,
     mcnemar_exact,
     num_images_to_tell,
-    percentile_interval,
     resample_counts,
     resampling_units,
 )
 
-Outcome = Literal["better", "worse", "cannot tell", "no difference"]
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One number of a run beside that of the reference."""
-
-    reference: float
-    value: float
-    difference: Interval
-    """Value minus reference, with the interval from the same resamples of both."""
+CLASS_MEASURES = ("recall", "precision", "f1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +80,9 @@ def compare_predictions(
 ) -> tuple[PairedRun, ...]:
     """Compares every run with the first, on the same rows and the same resamples.
 
-    A run is better or worse if McNemar's p-value after Holm's correction is below 1 - confidence, and the interval of
-    the difference in accuracy excludes zero too: the interval knows of groups, the test does not.
+    The verdict is of accuracy: better or worse if McNemar's p-value after Holm's correction is below 1 - confidence,
+    and the interval of the difference excludes zero too (the interval knows of groups, the test does not); probably,
+    if only the interval does. Other numbers: `outcomes.RULE`.
 
     Args:
         predictions: By run name, the reference first; the same rows, columns and averaged classes in all.
@@ -111,6 +101,10 @@ def compare_predictions(
     p_values = [mcnemar_exact(broken, fixed) for broken, fixed in counted]
     # The level that the first step of Holm's correction asks of each.
     alpha = (1 - resampling.confidence) / max(1, len(others))
+    judges = (
+        Judge(resampling.confidence, (len(_metrics(len(class_names))) - 1) * len(others)),
+        Judge(resampling.confidence, len(CLASS_MEASURES) * len(class_names) * len(others)),
+    )
     pairs = []
     for name, (broken, fixed), p_value, p_holm in zip(others, counted, p_values, holm(p_values), strict=True):
         before, after = predictions[reference], predictions[name]
@@ -120,8 +114,8 @@ def compare_predictions(
                 name=name,
                 reference=reference,
                 num_images=len(after.labels),
-                metrics=_metric_differences(before, after, draws, resampling.confidence),
-                classes=_class_changes(before, after, class_names, draws, resampling.confidence),
+                metrics=_metric_differences(before, after, draws, judges[0]),
+                classes=_class_changes(before, after, class_names, draws, judges[1]),
                 calibration=calibration_bins(after),
                 num_broken=broken,
                 num_fixed=fixed,
@@ -203,12 +197,15 @@ def _class_scores(num_correct: FloatArray, support: FloatArray, num_predicted: F
 
 
 def _metric_differences(
-    reference: Predictions, run: Predictions, draws: tuple[_Draws, _Draws], confidence: float
+    reference: Predictions, run: Predictions, draws: tuple[_Draws, _Draws], judge: Judge
 ) -> dict[str, Difference]:
     before, after = draws
     return {
-        name: _difference(
-            metric.value(reference), metric.value(run), before.metrics[name], after.metrics[name], confidence
+        name: judge.resampled_difference(
+            metric.value(reference),
+            metric.value(run),
+            after.metrics[name] - before.metrics[name],
+            higher_is_better=metric.higher_is_better,
         )
         for name, metric in _metrics(run.num_classes).items()
     }
@@ -219,7 +216,7 @@ def _class_changes(
     run: Predictions,
     class_names: Sequence[str],
     draws: tuple[_Draws, _Draws],
-    confidence: float,
+    judge: Judge,
 ) -> tuple[ClassChange, ...]:
     everything = np.ones((1, len(run.labels)))
     tables = [Resamples(each, everything) for each in (reference, run)]
@@ -229,33 +226,25 @@ def _class_changes(
     changes = []
     for index, name in enumerate(class_names):
         scores = {
-            key: _difference(
+            key: judge.resampled_difference(
                 old[key][index],
                 new[key][index],
-                before.classes[key][:, index],
-                after.classes[key][:, index],
-                confidence,
+                after.classes[key][:, index] - before.classes[key][:, index],
+                higher_is_better=True,
             )
-            for key in ("recall", "precision", "f1")
+            for key in CLASS_MEASURES
         }
         support = int(tables[0].support[0, index])
         changes.append(ClassChange(name, support, **scores, num_broken=int(broken[index]), num_fixed=int(fixed[index])))
     return tuple(changes)
 
 
-def _difference(
-    reference: float, value: float, resampled_reference: FloatArray, resampled: FloatArray, confidence: float
-) -> Difference:
-    interval = percentile_interval(value - reference, resampled - resampled_reference, confidence)
-    return Difference(float(reference), float(value), interval)
-
-
 def _judge(pair: PairedRun, alpha: float) -> PairedRun:
-    accuracy = pair.metrics["accuracy"].difference
-    excludes_zero = accuracy.ci_low > 0 or accuracy.ci_high < 0
-    outcome: Outcome = "cannot tell"
-    if pair.num_other_class == 0:
-        outcome = "no difference"
-    elif pair.p_holm < alpha and excludes_zero:
-        outcome = "better" if accuracy.value > 0 else "worse"
-    return replace(pair, outcome=outcome)
+    """The verdict, which is that of the accuracy in the table as well."""
+    accuracy = pair.metrics["accuracy"]
+    outcome: Outcome = "no difference"
+    if pair.num_other_class:
+        is_sure = pair.p_holm < alpha and excludes_zero(accuracy.difference)
+        outcome = name_outcome(accuracy.difference, is_sure=is_sure, higher_is_better=True)
+    metrics = {**pair.metrics, "accuracy": replace(accuracy, outcome=outcome)}
+    return replace(pair, outcome=outcome, metrics=metrics)

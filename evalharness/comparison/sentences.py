@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 
 from evalharness.comparison.audits import CategoryChange
 from evalharness.comparison.maps import MapSimilarity
-from evalharness.comparison.pairs import Difference, PairedRun
+from evalharness.comparison.outcomes import Difference
+from evalharness.comparison.pairs import PairedRun
 from evalharness.manifest import name_classes
 from evalharness.metrics.predictions import Predictions
 
@@ -14,7 +15,7 @@ ENOUGH = 1.0
 
 
 def describe_pair(pair: PairedRun, num_compared: int) -> str:
-    """Better, worse, or cannot tell; and how many images it would take.
+    """Better, worse, probably so, or cannot tell (`outcomes.RULE`); and how many images it would take.
 
     Args:
         pair: One run against the reference.
@@ -25,7 +26,8 @@ def describe_pair(pair: PairedRun, num_compared: int) -> str:
     numbers = _numbers(pair, num_compared)
     if pair.outcome == "cannot tell":
         return f"Cannot tell {pair.name} from {pair.reference}: {numbers}. {_how_many(pair)}"
-    return f"{pair.name} is {pair.outcome} than {pair.reference}: {numbers}."
+    sentence = f"{pair.name} is {pair.outcome} than {pair.reference}: {numbers}."
+    return f"{sentence} {_how_many(pair)}" if pair.outcome.startswith("probably") else sentence
 
 
 def describe_averages(predictions: Mapping[str, Predictions], class_names: Sequence[str]) -> list[str]:
@@ -52,8 +54,9 @@ def describe_category_change(change: CategoryChange, reference: str) -> str | No
     parts = []
     for name, words in (("share", "of its attention on"), ("relies", "of its verdicts relying on")):
         measure = change.measures[name]
-        if _excludes_zero(measure):
-            direction = "more" if measure.difference.value > 0 else "less"
+        if measure.outcome not in ("cannot tell", "no difference"):
+            surely = "probably " if measure.outcome.startswith("probably") else ""
+            direction = f"{surely}{'more' if measure.difference.value > 0 else 'less'}"
             parts.append(
                 f"{direction} {words} {change.category} ({measure.value:.1%} against {measure.reference:.1%}, "
                 f"difference {points_text(measure)}, {change.num_judged[name]} images)"
@@ -118,7 +121,3 @@ def points_text(measure: Difference) -> str:
     """A difference in points with its interval."""
     interval = measure.difference
     return f"{100 * interval.value:+.1f} points [{100 * interval.ci_low:+.1f}, {100 * interval.ci_high:+.1f}]"
-
-
-def _excludes_zero(measure: Difference) -> bool:
-    return measure.difference.ci_low > 0 or measure.difference.ci_high < 0

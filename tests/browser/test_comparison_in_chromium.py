@@ -214,6 +214,7 @@ def test_without_scripts_the_flips_and_the_tables_remain(folder, flips, tmp_path
         driver.get((folder / "report.html").as_uri() + "#list-0-broken")
         assert not element(driver, "#controls").is_displayed()
         assert len(driver.find_elements(By.CSS_SELECTOR, "figure.static img")) == 36
+        assert len(driver.find_elements(By.CSS_SELECTOR, ".banner img")) == 6
         WebDriverWait(driver, 10).until(lambda page: element(page, "#list-0-broken").is_displayed())
         listed = element(driver, "#flip-list").text
         assert all(row_id in listed for row_id in flips["row_id"])

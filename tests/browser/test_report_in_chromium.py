@@ -145,6 +145,60 @@ def test_filters_by_quadrant(page, audit):
     assert set(all_ids(page)) == set(own["row_id"])
 
 
+@pytest.mark.parametrize("quadrant", ["", "judged", "relies", "looks only"])
+def test_a_number_of_the_audit_opens_as_many_images(page, audit, quadrant):
+    wanted = f"[data-quadrant='{quadrant}']" if quadrant else ":not([data-quadrant])"
+    selector = f"a[data-region='distractor:dog'][data-map='{MAP_IDS[1]}']{wanted}"
+    page.execute_script("for (const node of document.querySelectorAll('#regions details')) node.open = true")
+    link = element(page, selector)
+    count = int(link.text)
+    link.click()
+    assert status(page) == f"{count} of 60 images"
+    own = audit[(audit["category"] == "dog") & (audit["map_id"] == MAP_IDS[1])]
+    names = {"": set(own["quadrant"]), "judged": set(own["quadrant"]) - {"undetermined"}}.get(quadrant, {quadrant})
+    assert set(all_ids(page)) == set(own[own["quadrant"].isin(names)]["row_id"])
+    num_judged = int((own["quadrant"] != "undetermined").sum())
+    assert f"holds dog ({len(own)} annotated, {num_judged} judged)" in element(page, "#chips").text
+
+
+def test_active_filters_are_chips_that_take_their_filter_away(page, samples):
+    choose(page, "verdict", "wrong")
+    choose(page, "label", "1")
+    chips = page.find_elements(By.CSS_SELECTOR, "#chips button")
+    assert [chip.text for chip in chips] == ["✗ wrong ✕", f"true class {CLASSES[1]} ✕"]
+    chips[0].send_keys(Keys.ENTER)
+    assert status(page) == f"{int((samples.label == CLASSES[1]).sum())} of 60 images"
+    assert page.switch_to.active_element == element(page, "#chips button")
+    page.switch_to.active_element.send_keys(Keys.ENTER)
+    assert status(page) == "60 of 60 images"
+    assert not page.find_elements(By.CSS_SELECTOR, "#chips button")
+
+
+def test_shortcuts_show_which_is_active(page):
+    def pressed():
+        shown = page.find_elements(By.CSS_SELECTOR, "#shortcuts button[aria-pressed='true']")
+        return [button.text for button in shown]
+
+    assert pressed() == ["All"]
+    page.find_element(By.XPATH, "//button[text()='✗ Wrong']").click()
+    assert pressed() == ["✗ Wrong"]
+    choose(page, "label", "0")
+    assert pressed() == []
+
+
+def test_a_map_is_chosen_with_its_verdict_beside_its_name(page, report_folder):
+    trust = {
+        found["map_id"]: found
+        for found in json.loads((report_folder / "manifest.json").read_text())["findings"]["trust"]
+    }
+    for option, map_id in zip(page.find_elements(By.CSS_SELECTOR, "#map option"), MAP_IDS, strict=True):
+        sign = "✓" if trust[map_id]["is_trusted"] else "✗"
+        assert option.text == f"{map_id} {sign} {trust[map_id]['verdict'].split(':')[0]}"
+        assert f"Map {map_id} {sign} {trust[map_id]['verdict']}" in element(page, "#regions").text
+    element(page, ".tile").click()
+    assert all(trust[map_id]["verdict"] in element(page, "#viewer .panels").text for map_id in MAP_IDS)
+
+
 def test_pages(page):
     seen = shown_ids(page)
     assert element(page, "#page").text == "Page 1 of 3"
@@ -207,6 +261,36 @@ def test_viewer_shows_every_map_and_the_numbers(page, samples, audit):
         assert f"{entry.category} (distractor) rollout {100 * entry.share:.0f} %" in body.text
     element(page, "#close").click()
     assert not body.get_attribute("open")
+
+
+def test_outlines_of_regions_lie_on_photo_and_maps_until_they_are_switched_off(page, audit, samples):
+    choose(page, "sort", "order")
+    element(page, ".tile[data-row='12']").click()
+    held = set(audit[audit["row_id"] == samples["row_id"].iloc[12]]["category"])
+    assert held == {"dog", "<cat>"}
+    shown = page.find_elements(By.CSS_SELECTOR, "#viewer .outlines")
+    assert len(shown) == 1 + len(MAP_IDS)
+    for outlines in shown:
+        names = {label.text for label in outlines.find_elements(By.CSS_SELECTOR, ".outline-name")}
+        assert names == held
+    script = (
+        "const box = (node) => { const { x, y, width, height } = node.getBoundingClientRect();"
+        "return [x, y, width, height] };"
+        "const frame = document.querySelector('#viewer .photo');"
+        "return [box(frame), box(frame.querySelector('path.distractor'))]"
+    )
+    frame, outline = page.execute_script(script)
+    np.testing.assert_allclose(outline, [frame[0], frame[1], frame[2] / 2, frame[3] / 2], atol=3)
+    element(page, "#outlines").send_keys(Keys.SPACE)
+    assert not any(outlines.is_displayed() for outlines in shown)
+    press(page, Keys.ESCAPE)
+    element(page, ".tile[data-row='0']").click()
+    assert not element(page, "#viewer .outlines").is_displayed(), "the next image keeps it so"
+    element(page, "#outlines").click()
+    assert element(page, "#viewer .outlines").is_displayed()
+    element(page, "#close").click()
+    element(page, ".tile[data-row='13']").click()
+    assert not page.find_elements(By.CSS_SELECTOR, "#outlines"), "nothing is annotated on it"
 
 
 @pytest.mark.parametrize("map_id", MAP_IDS)
@@ -290,6 +374,15 @@ def test_fits_a_phone(browser, page):
     try:
         page.refresh()
         assert page.execute_script("return document.documentElement.scrollWidth") <= 390
+        box = "document.querySelector('#regions .stacks').parentNode"
+        assert page.execute_script(f"return {box}.scrollWidth <= {box}.clientWidth"), "no scrolling sideways"
+        cells = page.execute_script(
+            "return [...document.querySelectorAll('#regions .stacks tr')].map((row) => [...row.querySelectorAll('td')]"
+            ".map((cell) => [cell.getBoundingClientRect().y, cell.textContent.includes('★')]))"
+        )
+        for row in cells:
+            starred = [is_starred for _, is_starred in sorted(row)]
+            assert starred == sorted(starred, reverse=True), "significant cells come first"
         tiles = page.find_elements(By.CSS_SELECTOR, ".tile")
         assert tiles[0].rect["y"] == tiles[1].rect["y"] != tiles[2].rect["y"]
         page.execute_script("document.querySelector('.tile').click()")
@@ -314,6 +407,10 @@ def test_without_scripts_the_first_page_and_the_tables_remain(report_folder, sam
     try:
         driver.get((report_folder / "report.html").as_uri())
         assert len(driver.find_elements(By.CSS_SELECTOR, "figure.static img")) == 24
+        shown = driver.find_elements(By.CSS_SELECTOR, ".banner img")
+        assert len(shown) == 4
+        assert all(int(image.get_attribute("naturalWidth")) > 0 for image in shown)
+        assert element(driver, ".finding").text.startswith("Relies on ")
         assert not element(driver, "#controls").is_displayed()
         assert "need scripts" in element(driver, "#gallery").text
         assert element(driver, ".confusion").is_displayed()

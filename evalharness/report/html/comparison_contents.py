@@ -12,13 +12,17 @@ from evalharness.records import Extent, FloatArray, UInt8Array
 
 @dataclass(frozen=True, slots=True)
 class RunMaps:
-    """The maps of one run."""
+    """The maps of one run, and what its evaluation found."""
 
     name: str
     load: Callable[[str, Sequence[str]], FloatArray]
     """Densities of a map id and of row ids, (rows, grid rows, grid columns)."""
     extent: Callable[[str], Extent]
     """The part of the run's input that a row's photo spans."""
+    manifest: Mapping[str, Any]
+    """Of the run's evaluation."""
+    audit: pd.DataFrame | None
+    """Its table of annotated regions, if there are any."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The report of a comparison: verdicts, what differs, and a gallery of the images of which one run alone is right."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +10,9 @@ import numpy as np
 from markupsafe import Markup
 from PIL import Image
 
+from evalharness.comparison import RULE
 from evalharness.report.html import comparison_tables as tables
+from evalharness.report.html.comparison_banner import make_comparison_banner
 from evalharness.report.html.comparison_contents import ComparisonContents
 from evalharness.report.html.embedded_figures import embed_pictures, jpeg_uri
 from evalharness.report.html.flips import FlipGallery, by_change, flip_data, gather_flips
@@ -18,8 +20,8 @@ from evalharness.report.html.rendering import MAX_BYTES, Page, as_json, render, 
 from evalharness.report.html.thumbnails import Thumbnail, draw_over, to_jpeg
 from evalharness.slugs import slug
 
-NUM_STATIC = 12
-"""Flips whose pictures are there without the script."""
+NUM_STATIC, NUM_EVIDENCE = 12, 2
+"""Flips whose pictures are there without the script, and those of them that stand at the top."""
 PLAIN_GREY, PLAIN_SIDE, PLAIN_QUALITY = 200, 160, 70
 
 
@@ -66,10 +68,14 @@ class StaticSide:
 
 def _render(contents: ComparisonContents, gallery: FlipGallery | None) -> Page:
     manifest = contents.manifest
+    static_flips = _static_flips(contents, gallery) if gallery else []
     return render(
         "comparison",
         tuple(gallery.thumbnails.values()) if gallery else (),
         manifest=manifest,
+        banner=make_comparison_banner(contents),
+        evidence=_evidence(contents, static_flips),
+        rule=RULE,
         title=f"{' and '.join(pair['name'] for pair in contents.pairs)} against {manifest['reference']}",
         created=datetime.fromisoformat(manifest["created"]),
         confidence=f"{100 * manifest['resampling']['confidence']:g} %",
@@ -89,7 +95,7 @@ def _render(contents: ComparisonContents, gallery: FlipGallery | None) -> Page:
         similarity_columns=tables.similarity_columns(contents),
         pictures=embed_pictures(contents.figures, _figure_titles(contents)),
         gallery=gallery,
-        static_flips=_static_flips(contents, gallery) if gallery else [],
+        static_flips=static_flips,
         data=as_json(flip_data(contents, gallery)) if gallery else Markup(""),
     )
 
@@ -107,6 +113,13 @@ def _static_flips(contents: ComparisonContents, gallery: FlipGallery) -> list[St
     first = gallery.rows.loc[by_change(gallery.rows)[:NUM_STATIC]]
     rows: list[Any] = first.to_dict("records")
     return [_static_flip(contents, gallery, row) for row in rows]
+
+
+def _evidence(contents: ComparisonContents, flips: Sequence[StaticFlip]) -> list[StaticFlip]:
+    """Flips for the top of the page, each of another photo: those that speak for the first verdict first."""
+    against = "broken" if contents.pairs[0]["outcome"].endswith("worse") else "fixed"
+    ordered = sorted(flips, key=lambda flip: flip.kind != against)
+    return list({flip.row_id: flip for flip in reversed(ordered)}.values())[::-1][:NUM_EVIDENCE]
 
 
 def _static_flip(contents: ComparisonContents, gallery: FlipGallery, row: Mapping[str, Any]) -> StaticFlip:

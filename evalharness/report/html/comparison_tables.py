@@ -8,12 +8,10 @@ import numpy as np
 import pandas as pd
 
 from evalharness.report.html.comparison_contents import ComparisonContents
+from evalharness.report.html.map_verdicts import short_verdicts
 from evalharness.report.html.wording import METRICS, is_number
 
 MAX_LISTED_FLIPS = 300
-SIGNS = {"better": "✓", "worse": "✗", "cannot tell": "?", "no difference": "="}
-CALLOUTS = {"better": "", "worse": "bad", "cannot tell": "warn", "no difference": ""}
-"""Style of a verdict, by outcome."""
 REGION_MEASURES = {
     "share": "Share of the map",
     "lift": "Lift (1: as its size)",
@@ -27,16 +25,13 @@ SHORT_DIGEST = 12
 
 
 def verdict_rows(contents: ComparisonContents) -> list[dict[str, Any]]:
-    """A row per run but the reference: its sentence, and the numbers that it rests on."""
+    """A row per run but the reference: the numbers that its verdict rests on."""
     return [
         {
             **pair,
-            "sentence": sentence,
-            "sign": SIGNS[pair["outcome"]],
-            "look": CALLOUTS[pair["outcome"]],
             "accuracy": pair["metrics"]["accuracy"],
         }
-        for pair, sentence in zip(contents.pairs, contents.manifest["verdicts"], strict=True)
+        for pair in contents.pairs
     ]
 
 
@@ -53,7 +48,6 @@ def metric_tables(contents: ComparisonContents) -> list[dict[str, Any]]:
                     **entry,
                     "title": title,
                     "meaning": "; ".join(filter(None, (meaning, direction))),
-                    "outcome": _outcome(entry["difference"], higher_is_better=higher_is_better),
                 }
             )
         tables.append({"name": pair["name"], "rows": rows})
@@ -132,6 +126,11 @@ def audit_tables(contents: ComparisonContents) -> list[dict[str, Any]]:
         {
             "name": name,
             "map_id": map_id,
+            "trust": "; ".join(
+                f"{run.name}: {short_verdicts(run.manifest['findings']['trust'], [map_id])[map_id]}"
+                for run in contents.runs
+                if run.name in (contents.run_names[0], name)
+            ),
             "rows": sorted(rows, key=lambda row: (row["role"] != "distractor", row["category"])),
         }
         for (name, map_id), rows in tables.items()
@@ -139,16 +138,23 @@ def audit_tables(contents: ComparisonContents) -> list[dict[str, Any]]:
 
 
 def pull_rows(contents: ComparisonContents) -> list[dict[str, Any]]:
-    """A row per category and class, with a cell per run; `weight` is a cell's part of the strongest one."""
+    """A row per category and class, with a cell per run; `weight` is a cell's part of the strongest one.
+
+    `rank` puts rows in order where there is room for one column: those with a significant cell first, the strongest
+    before others.
+    """
     table = contents.tables["pull"]
     if table.empty or "pull" not in table:
         return []
     limit = float(np.nanmax(np.abs(table["pull"].to_numpy(np.float64)))) if table["pull"].notna().any() else 0.0
-    rows = []
+    rows: list[dict[str, Any]] = []
     for (category, class_name), own in table.groupby(["category", "class"], sort=False):
         by_run: dict[str, Any] = {row["run"]: row for row in own.to_dict("records")}
         cells = [_pull_cell(by_run.get(name), limit or 1.0) for name in contents.run_names]
-        rows.append({"category": category, "class_name": class_name, "cells": cells})
+        strongest = max((cell["pull"] for cell in cells if cell and cell["is_significant"]), default=-np.inf)
+        rows.append({"category": category, "class_name": class_name, "cells": cells, "strongest": strongest})
+    for rank, row in enumerate(sorted(rows, key=lambda row: -row["strongest"])):
+        row["rank"] = rank
     return rows
 
 
@@ -175,15 +181,6 @@ def listed_flips(contents: ComparisonContents, most: int = MAX_LISTED_FLIPS) -> 
 def similarity_columns(contents: ComparisonContents) -> list[str]:
     """The maps of which flips have a rank correlation."""
     return [map_id for map_id in contents.manifest["map_ids"] if f"similarity.{map_id}" in contents.flips]
-
-
-def _outcome(interval: Mapping[str, Any], *, higher_is_better: bool | None) -> str:
-    """Better or worse where the interval excludes zero, else empty."""
-    if higher_is_better is None or not is_number(interval["ci_low"]):
-        return ""
-    if interval["ci_low"] <= 0 <= interval["ci_high"]:
-        return ""
-    return "better" if (interval["value"] > 0) == higher_is_better else "worse"
 
 
 def _pull_cell(row: Mapping[str, Any] | None, limit: float) -> dict[str, Any] | None:

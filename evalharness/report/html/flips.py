@@ -9,6 +9,7 @@ import pandas as pd
 
 from evalharness.records import WHOLE, FloatArray
 from evalharness.report.html.comparison_contents import ComparisonContents, RunMaps
+from evalharness.report.html.map_verdicts import short_verdicts
 from evalharness.report.html.packed_maps import base64_of, choose_maps, map_chars, palette, quantise
 from evalharness.report.html.rendering import rounded
 from evalharness.report.html.thumbnails import Thumbnail, make_thumbnails, plan_photos
@@ -132,6 +133,9 @@ def _map_data(contents: ComparisonContents, rows: pd.DataFrame, map_id: str) -> 
     own = [list(rows[rows["run"] == run.name]["row_id"]) for run in others]
     return {
         "id": map_id,
+        "short_verdicts": [
+            short_verdicts(run.manifest["findings"]["trust"], [map_id])[map_id] for run in contents.runs
+        ],
         "similarity": rounded(rows[column], 3) if column in rows else None,
         "layers": [
             _layer(run, map_id, row_ids, contents.density_max) if row_ids else None

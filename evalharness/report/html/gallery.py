@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 
 from evalharness.records import WHOLE, Extent, UInt8Array
+from evalharness.report.html.map_verdicts import long_verdicts, short_verdicts
+from evalharness.report.html.outlines import chars_per_image, outline_data
 from evalharness.report.html.packed_maps import base64_of, choose_maps, map_chars, palette, quantise
 from evalharness.report.html.rendering import rounded
 from evalharness.report.html.run_contents import RunContents
@@ -81,7 +83,7 @@ def gather_gallery(
     plan = plan_photos(row_ids, load_photo)
     chars = {map_id: map_chars(densities) for map_id, densities in run.maps.items()}
     map_ids = choose_maps(chars, len(row_ids), budget)
-    chars_without_photo = CHARS_PER_ROW + sum(chars[map_id] for map_id in map_ids)
+    chars_without_photo = CHARS_PER_ROW + chars_per_image(run) + sum(chars[map_id] for map_id in map_ids)
     most = int(budget // (chars_without_photo + plan.least_chars))
     rows = choose_rows(run.samples, most, run.seed)
     for_photos = budget - len(rows) * chars_without_photo
@@ -144,6 +146,7 @@ def gallery_data(run: RunContents, gallery: Gallery) -> dict[str, Any]:
         ],
         "extents": None if all(found == WHOLE for found in extents) else [rounded(found, 5) for found in extents],
         "maps": [_map_data(run, gallery, map_id) for map_id in gallery.map_ids],
+        "outlines": outline_data(run, list(rows["row_id"]), gallery.extents),
         "regions": _region_data(run, gallery),
         "concepts": _concept_data(run, gallery),
     }
@@ -151,8 +154,11 @@ def gallery_data(run: RunContents, gallery: Gallery) -> dict[str, Any]:
 
 def _map_data(run: RunContents, gallery: Gallery, map_id: str) -> dict[str, Any]:
     densities = np.asarray(run.maps[map_id][gallery.rows["position"].to_numpy()], np.float32)
+    trust = run.findings["trust"]
     return {
         "id": map_id,
+        "short_verdict": short_verdicts(trust, [map_id])[map_id],
+        "verdict": long_verdicts(trust, [map_id])[map_id],
         "grid": list(densities.shape[1:]),
         "bytes": base64_of(quantise(densities, run.density_max)),
         "peak": rounded(densities.max(axis=(1, 2)), 2),

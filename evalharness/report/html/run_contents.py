@@ -1,7 +1,7 @@
 """What a report reads of a results folder."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ NUMBERS = ("support", "num_predicted", "precision", "recall", "f1")
 class RunContents:
     """One evaluation as it lies in its folder."""
 
+    folder: Path
     manifest: Mapping[str, Any]
     samples: pd.DataFrame
     """A row per image: `row_id, path, label, pred_label, correct, confidence, prob_<class>...`."""
@@ -31,6 +32,8 @@ class RunContents:
     """Densities by map id, (rows, grid rows, grid columns); memory-mapped."""
     audit: pd.DataFrame | None
     """A row per image, map and annotated category."""
+    outlines: pd.DataFrame | None
+    """A row per image and annotated category; evaluations of earlier versions have none."""
     noise: pd.DataFrame | None
     """A row per image and map."""
     concepts: pd.DataFrame | None
@@ -51,6 +54,7 @@ class RunContents:
         confusion = json.loads((folder / "confusion_matrix.json").read_text(encoding="utf-8"))
         findings = manifest["findings"]
         return cls(
+            folder=folder,
             manifest=manifest,
             samples=pd.read_parquet(folder / "samples.parquet"),
             classes=tuple(confusion["classes"]),
@@ -61,6 +65,7 @@ class RunContents:
                 for map_id in manifest["recipe"]["maps"]
             },
             audit=_read_table(folder / "audit.parquet") if findings.get("regions") else None,
+            outlines=_read_table(folder / "region_outlines.parquet") if findings.get("regions") else None,
             noise=_read_table(folder / "noise.parquet") if findings.get("noise") else None,
             concepts=_read_table(folder / "concepts.parquet") if findings.get("concepts") else None,
             strips={int(path.stem): path for path in (folder / "figures" / "concepts").glob("*.jpg")},
@@ -82,6 +87,19 @@ class RunContents:
     def seed(self) -> int:
         """Of the random choices."""
         return int(self.manifest["config"]["seed"])
+
+    def erasures(self, name: str, keys: Sequence[str], row_ids: Sequence[str]) -> pd.DataFrame | None:
+        """Logits with regions erased, of these images: the `keys` and `erased_logits`; None where they are not kept.
+
+        Args:
+            name: Of the table, without its ending.
+            keys: Columns that name a region.
+            row_ids: Of the images.
+        """
+        path = self.folder / f"{name}.parquet"
+        if not path.is_file():
+            return None
+        return pd.read_parquet(path, columns=[*keys, "erased_logits"], filters=[("row_id", "in", list(row_ids))])
 
 
 def _read_table(path: Path) -> pd.DataFrame | None:

@@ -12,8 +12,10 @@ from markupsafe import Markup
 from evalharness.manifest import stage_sentences
 from evalharness.records import WHOLE, Extent, UInt8Array
 from evalharness.report.html import run_tables, wording
+from evalharness.report.html.banner import Banner, make_banner
 from evalharness.report.html.embedded_figures import embed_pictures, jpeg_uri
 from evalharness.report.html.gallery import Gallery, gallery_data, gather_gallery
+from evalharness.report.html.map_verdicts import long_verdicts
 from evalharness.report.html.rendering import MAX_BYTES, Page, as_json, render, stage_sections, write_fitting
 from evalharness.report.html.run_contents import RunContents
 from evalharness.report.html.thumbnails import draw_over
@@ -45,9 +47,10 @@ def write_report(
         `path`.
     """
     run = RunContents.read(folder, manifest)
+    banner = make_banner(run, load_photo, extent)
 
     def render_page(budget: float | None) -> Page:
-        return _render(run, None if budget is None else gather_gallery(run, load_photo, extent, budget))
+        return _render(run, banner, None if budget is None else gather_gallery(run, load_photo, extent, budget))
 
     return write_fitting(path, render_page, max_bytes)
 
@@ -65,12 +68,13 @@ class StaticImage:
     overlay: str | None
 
 
-def _render(run: RunContents, gallery: Gallery | None) -> Page:
+def _render(run: RunContents, banner: Banner, gallery: Gallery | None) -> Page:
     manifest = run.manifest
     return render(
         "run",
         gallery.thumbnails if gallery else (),
         manifest=manifest,
+        banner=banner,
         created=datetime.fromisoformat(manifest["created"]),
         broken_gates=run.findings["broken_gates"],
         classes=run.classes,
@@ -82,7 +86,9 @@ def _render(run: RunContents, gallery: Gallery | None) -> Page:
         per_class=run_tables.class_rows(run),
         mistakes=run_tables.listed_mistakes(run),
         sentences=stage_sentences(manifest),
-        sections=stage_sections({**run.findings, "concepts": _concepts_with_crops(run)}),
+        sections=stage_sections(
+            {**run.findings, "regions": _regions_with_verdicts(run), "concepts": _concepts_with_crops(run)}
+        ),
         other_metrics=run_tables.other_metrics(run),
         recipe=run_tables.recipe_rows(run),
         pictures=embed_pictures(run.figures),
@@ -92,16 +98,29 @@ def _render(run: RunContents, gallery: Gallery | None) -> Page:
     )
 
 
+def _regions_with_verdicts(run: RunContents) -> Mapping[str, Any] | None:
+    """What the audit found, with the verdict on each of its maps."""
+    found = run.findings.get("regions")
+    if not found:
+        return None
+    map_ids = list(dict.fromkeys(entry["map_id"] for entry in found["categories"]))
+    return {**found, "map_verdicts": long_verdicts(run.findings["trust"], map_ids)}
+
+
 def _concepts_with_crops(run: RunContents) -> Mapping[str, Any] | None:
     """What the stage found, each concept with the address of its crops."""
     found = run.findings.get("concepts")
     if not found:
         return None
+    num_holding: Mapping[Any, int] = {}
+    if run.concepts is not None:
+        num_holding = run.concepts[run.concepts["is_assigned"]].groupby("concept")["row_id"].nunique().to_dict()
     return {
         **found,
         "concepts": [
             {
                 **concept,
+                "num_shown": num_holding.get(concept["number"], 0),
                 "crops": jpeg_uri(path.read_bytes()) if (path := run.strips.get(concept["number"])) else None,
             }
             for concept in found["concepts"]

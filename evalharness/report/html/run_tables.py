@@ -93,15 +93,29 @@ def audit_tables(categories: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]
 
 
 def pull_table(cells: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The pull matrix: a row per category, a cell per class; `weight` is the cell's part of the strongest one."""
+    """The pull matrix: a row per category, a cell per class; `weight` is the cell's part of the strongest one.
+
+    `rank`, of a cell and of a category in `ranks`, puts them in order where there is room for one column: significant
+    ones first, the strongest before others.
+    """
     classes = list(dict.fromkeys(cell["class_name"] for cell in cells))
     limit = max([abs(cell["pull"]["value"]) for cell in cells if is_number(cell["pull"]["value"])], default=0.0) or 1.0
+    ordered = sorted(cells, key=lambda cell: (not cell["is_significant"], -(cell["pull"]["value"] or 0.0)))
+    places = {(cell["category"], cell["class_name"]): place for place, cell in enumerate(ordered)}
+    ranks = {name: place for place, name in enumerate(dict.fromkeys(cell["category"] for cell in ordered))}
     rows: dict[str, list[dict[str, Any]]] = {}
     for cell in cells:
         is_tested = cell["is_significant"] is not None
         weight = cell["pull"]["value"] / limit if is_tested and is_number(cell["pull"]["value"]) else 0.0
-        rows.setdefault(cell["category"], []).append({**cell, "is_tested": is_tested, "weight": weight})
-    return {"classes": classes, "rows": rows}
+        rows.setdefault(cell["category"], []).append(
+            {
+                **cell,
+                "is_tested": is_tested,
+                "weight": weight,
+                "rank": places[cell["category"], cell["class_name"]],
+            }
+        )
+    return {"classes": classes, "rows": rows, "ranks": ranks}
 
 
 def other_metrics(run: RunContents) -> list[tuple[str, Any]]:

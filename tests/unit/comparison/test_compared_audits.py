@@ -73,7 +73,11 @@ def test_the_sentence_names_what_changed_and_only_that():
     assert "second has less of its attention on dog" in sentence
     assert "less of its verdicts relying on dog (0.0% against 100.0%" in sentence
     assert sentence.count("30 images") == 2
+    assert {name: measure.outcome for name, measure in change.measures.items()} == {
+        **dict.fromkeys(("share", "lift", "uses", "relies", "flip", "delta_prob"), "better"),
+    }
     (same,) = compare(before, before)
     assert describe_category_change(same, "first") is None
     (flower,) = compare(table([0.4] * 9, role="object"), table([0.1] * 9, role="object"))
     assert describe_category_change(flower, "first") is None
+    assert flower.measures["share"].outcome == "lower", "of attention on the object neither is better"

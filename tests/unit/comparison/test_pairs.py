@@ -99,7 +99,7 @@ def test_holm_over_three_runs_by_hand():
     assert [pair.p_value for pair in pairs] == pytest.approx(p_values)
     # The smallest times 3, the next times 2, the largest times 1.
     assert [pair.p_holm for pair in pairs] == pytest.approx([2 * p_values[0], 3 * p_values[1], p_values[2]])
-    assert [pair.outcome for pair in pairs] == ["better", "better", "cannot tell"]
+    assert [pair.outcome for pair in pairs] == ["better", "better", "probably better"]
     assert "after Holm's correction over 3 runs" in describe_pair(pairs[0], 3)
 
 
@@ -109,7 +109,10 @@ def test_correction_takes_back_a_verdict():
     (alone,) = compare(before, barely)
     assert alone.p_value == pytest.approx(2 / 2**5)
     assert alone.outcome == "better"
-    assert compare(before, barely, nothing)[0].outcome == "cannot tell"
+    weaker = compare(before, barely, nothing)[0]
+    assert weaker.outcome == "probably better"
+    assert "run1 is probably better than run0: accuracy" in describe_pair(weaker, 2)
+    assert "To tell a difference of 2 points" in describe_pair(weaker, 2)
 
 
 def test_worse_is_better_the_other_way_round():
@@ -118,6 +121,12 @@ def test_worse_is_better_the_other_way_round():
     assert (worse.outcome, better.outcome) == ("worse", "better")
     assert worse.metrics["accuracy"].difference.value == -better.metrics["accuracy"].difference.value
     assert "run1 is worse than run0: accuracy 70.0% against 100.0%" in describe_pair(worse, 1)
+
+
+@pytest.mark.parametrize("num_fixed", [1, 3, 5, 9])
+def test_the_verdict_is_that_of_the_accuracy_in_the_table(num_fixed):
+    for pair in compare(of_right_rows([0] * 40), of_right_rows([1] * num_fixed + [0] * (40 - num_fixed))):
+        assert pair.metrics["accuracy"].outcome == pair.outcome
 
 
 def test_a_run_beside_itself_has_no_difference():

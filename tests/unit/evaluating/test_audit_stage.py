@@ -21,8 +21,9 @@ from evalharness.config import GateConfig
 from evalharness.evaluating.stages.audit.erasures import plan_regions
 from evalharness.evaluating.stages.audit.finding import AuditFinding, CategoryAccuracy
 from evalharness.evaluating.stages.audit.gates import broken_gates
+from evalharness.evaluating.stages.audit.outlines import store_outlines
 from evalharness.evaluating.stages.audit.stage import _accuracies, _gains, _on_grid, _seen_in_few
-from evalharness.records import Interval
+from evalharness.records import Extent, Interval
 
 SIDE, PATCH = 16, 4
 CONFIG = SimpleNamespace(num_controls=2, controls_avoid=("distractor",), erase_roles=("object",))
@@ -235,3 +236,34 @@ def test_runs_are_compared_by_accuracy_with_and_without_distractors_and_by_the_s
     assert numbers["audit/cat/accuracy"] == 0.7
     assert numbers["audit/cat/pull"] == numbers["audit/max_pull"] == 0.3
     assert "audit/dog/pull" not in numbers
+
+
+def test_outlines_are_kept_of_every_annotated_category_of_every_annotated_image():
+    thin = np.zeros((SIDE, SIDE), np.float32)
+    thin[:, 3] = 0.2
+    found = {"both": regions({"rose": rectangle(0, 0, 8, 8), "dog": thin}), "none": None}
+    session = SimpleNamespace(
+        inputs=SimpleNamespace(fingerprint="f"),
+        regions_on_input=found.get,
+        photos=SimpleNamespace(extent=lambda _: Extent(0.0, 1.0, -0.5, 1.5)),
+    )
+    kept = []
+
+    def stored_table(name, key, make):
+        kept.append((name, key["annotations"]))
+        return make()
+
+    rows = SimpleNamespace(
+        session=session, stored_table=stored_table,
+        samples=[SimpleNamespace(row_id=name) for name in ("both", "none", "unseen")],
+    )  # fmt: skip
+    annotations = SimpleNamespace(digest="d", roles=ROLES, regions={"both": (1,), "none": ()})
+    table = store_outlines(rows, annotations)
+    assert kept == [("region_outlines", "d")]
+    assert list(zip(table["row_id"], table["category"], table["role"], strict=True)) == [
+        ("both", "rose", "object"), ("both", "dog", "distractor"),
+    ]  # fmt: skip
+    (rose,), (dog,) = table["outlines"]
+    # The photo is twice as wide as what the model saw of it, which begins at a quarter.
+    np.testing.assert_allclose((min(rose[::2]), max(rose[::2]), max(rose[1::2])), (0.25, 0.5, 0.5), atol=0.01)
+    assert max(dog[1::2]) == pytest.approx(1, abs=0.01), "though no pixel is half covered"

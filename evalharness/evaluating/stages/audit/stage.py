@@ -40,6 +40,7 @@ from evalharness.evaluating.stage import Findings, Stage
 from evalharness.evaluating.stages.audit.erasures import erase_regions
 from evalharness.evaluating.stages.audit.finding import AuditFinding, CategoryAccuracy, tell_audit
 from evalharness.evaluating.stages.audit.gates import GATES, broken_gates
+from evalharness.evaluating.stages.audit.outlines import store_outlines
 from evalharness.records import FloatArray
 
 
@@ -77,7 +78,7 @@ class Audit(Stage[AuditFinding]):
     def examine(self, rows: EvaluatedRows, earlier: Findings) -> AuditFinding | None:  # noqa: ARG002
         """Audits the annotated rows; None without any.
 
-        Writes `audit.parquet` and `audit_pull.parquet`.
+        Writes `audit.parquet`, `audit_pull.parquet` and `region_outlines.parquet`.
         """
         session, inputs = rows.session, rows.session.inputs
         if inputs.annotations is None:
@@ -104,6 +105,7 @@ class Audit(Stage[AuditFinding]):
                     tables.append(_score_rows(rows, map_id, category, scores))
             pull, lead, sentence = _measure_pull(rows, categories)
             accuracies = _accuracies(rows, categories)
+        store_outlines(rows, inputs.annotations)
         table = pd.concat(tables, ignore_index=True)
         seen = [entry.sentence for entry in _seen_in_few(rows, categories, pull, table)]
         table.to_parquet(rows.writer.folder / "audit.parquet", index=False)

@@ -37,6 +37,17 @@ function accepts() {
     && (pred === "" || (isBroken(row) ? data.now_preds : data.before_preds)[row] === Number(pred));
 }
 
+function describe(name, value) {
+  if (name === "pair") return `run ${data.runs[1 + Number(value)]}`;
+  if (name === "kind") return value === "broken" ? "✗ broken" : "✓ fixed";
+  return `${name === "label" ? "true class" : "mistaken for"} ${className(value)}`;
+}
+/** What is known of the map in each run, once where it is the same in all. */
+function mapTitle(map) {
+  const [first, ...others] = map.short_verdicts;
+  return `${map.id} ${others.every((text) => text === first) ? first : map.short_verdicts.map((text, run) => `${data.runs[run]}: ${text}`).join(", ")}`;
+}
+
 // One image under two runs: side 0 is the reference.
 function mapOf(row, index, side) {
   const map = data.maps[index];
@@ -77,6 +88,7 @@ function panel(row, index, side) {
   const map = side < 0 ? null : mapOf(row, index, side);
   const caption = element("figcaption", { text: side < 0 ? "photo" : sideName(row, side) });
   if (side >= 0 && !map) caption.append(" (no such map)");
+  if (map) caption.append(element("span", { class: "muted", text: ` ${data.maps[index].short_verdicts[side ? 1 + data.pairs[row] : 0]}` }));
   return element("figure", { class: side < 0 ? "plain-panel" : null }, stage(photoOf(row), data.aspects[row], map, 320, Math.max(0.75, data.aspects[row])), caption);
 }
 function details(row) {
@@ -98,7 +110,7 @@ function details(row) {
 }
 
 const gallery = makeGallery({
-  count, noun: ["flip", "flips"], mapIds: data.maps.map((map) => map.id),
+  count, noun: ["flip", "flips"], mapIds: data.maps.map((map) => map.id), mapTitles: data.maps.map(mapTitle), describe,
   filters: ["pair", "kind", "label", "pred"], accepts,
   scores, sorts: SORTS, defaultSort: "change",
   // Small is what one looks for first in these: the maps that became most unlike.

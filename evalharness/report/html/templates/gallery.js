@@ -81,14 +81,40 @@ function drawMap(map, aspect, longSide) {
   context.putImageData(image, 0, 0);
   return canvas;
 }
-/** The photo (base64 of a JPEG, or none) in a stage of the given proportions, under a map or none. */
-function stage(photo, aspect, map, longSide, stageAspect) {
+/** Outlines `[{name, role, shapes}]` of regions on a photo: polygons of x and y in turn, as parts of its sides. */
+function drawOutlines(regions) {
+  const node = element("span", { class: "outlines", "aria-hidden": "true" });
+  const svg = $("outline").content.firstElementChild.cloneNode();
+  node.append(svg);
+  for (const { name, role, shapes } of regions) {
+    const corners = shapes.map((polygon) => Array.from({ length: polygon.length / 2 }, (_, place) => [polygon[2 * place], polygon[2 * place + 1]]));
+    const outline = corners.map((points) => `M${points.map((point) => point.join(" ")).join("L")}Z`).join("");
+    for (const look of ["halo", role]) {
+      const path = document.createElementNS(svg.namespaceURI, "path");
+      path.setAttribute("d", outline);
+      path.setAttribute("class", look);
+      svg.append(path);
+    }
+    const all = corners.flat();
+    if (!all.length) continue;
+    const label = element("span", { class: `outline-name ${role}`, text: name });
+    label.style.left = `${100 * Math.min(0.9, Math.max(0, Math.min(...all.map((point) => point[0]))))}%`;
+    // Names of what was annotated stand above it, those of what was discovered below: both may lie on the same.
+    const edge = role === "discovered" ? Math.min(0.92, Math.max(...all.map((point) => point[1]))) : Math.max(0.08, Math.min(...all.map((point) => point[1])));
+    label.style.top = `${100 * edge}%`;
+    node.append(label);
+  }
+  return node;
+}
+/** The photo (base64 of a JPEG, or none) in a stage of the given proportions, under a map or none, and under outlines. */
+function stage(photo, aspect, map, longSide, stageAspect, outlines = []) {
   const frame = element("span", { class: map ? "photo" : "photo plain" });
   frame.style.width = aspect >= stageAspect ? "100%" : `${(100 * aspect) / stageAspect}%`;
   frame.style.aspectRatio = String(aspect);
   if (photo) frame.append(element("img", { src: `data:image/jpeg;base64,${photo}`, alt: "", decoding: "async" }));
   else frame.append(element("span", { class: "no-photo", text: "photo not available" }));
   if (map) frame.append(drawMap(map, aspect, longSide) ?? element("span", { class: "no-map", text: "no map" }));
+  if (outlines.length) frame.append(drawOutlines(outlines));
   const node = element("span", { class: "stage" }, frame);
   node.style.aspectRatio = String(stageAspect);
   return node;
@@ -98,14 +124,16 @@ function stage(photo, aspect, map, longSide, stageAspect) {
  * Sorting, filtering, paging, keyboard and viewer of the entries 0 to `count` - 1. `kind` says what they are:
  * count, noun; mapIds; filters (ids of its own selects), accepts() giving row => bool; scores() giving
  * [{key, title, values}]; sorts ({key: {title, up, down, compare}}), defaultSort, ascendingFirst(key);
- * name(row), tile(row, score) giving {label, kind, nodes}, details(row) giving nodes.
+ * name(row), tile(row, score) giving {label, kind, nodes}, details(row) giving nodes; mapTitles, what is known of each
+ * map beside its name; describe(filter, value) giving the words of one of its own filters.
  */
 function makeGallery(kind) {
   const count = kind.count;
   const hasMaps = kind.mapIds.length > 0;
   const FILTERS = [...kind.filters, "text", "min", "max"];
   const cleared = () => Object.fromEntries(FILTERS.map((name) => [name, ""]));
-  const state = { map: 0, opacity: 80, sort: kind.defaultSort, descending: true, page: 0, size: 24, score: "", ...cleared() };
+  const state = { map: 0, opacity: 80, sort: kind.defaultSort, descending: true, outlines: true, page: 0, size: 24, score: "", ...cleared() };
+  const shortcuts = [];
   let shown = [];
   let open = -1;
   let currentScores = [];
@@ -164,13 +192,33 @@ function makeGallery(kind) {
     for (const id of ["next", "last"]) $(id).disabled = state.page >= numPages() - 1;
   }
   const summary = () => `${grouped(shown.length)} of ${grouped(count)} ${kind.noun[1]}`;
+  // What is filtered by, a chip each; a chip takes its filter away.
+  function describe(name) {
+    if (name === "text") return `name contains “${state.text}”`;
+    if (name === "min") return `${scoreOf(state.score)?.title} at least ${state.min}`;
+    if (name === "max") return `${scoreOf(state.score)?.title} at most ${state.max}`;
+    return kind.describe(name, state[name]);
+  }
+  function showActive() {
+    const active = FILTERS.filter((name) => state[name] !== "");
+    const held = $("chips").contains(document.activeElement);
+    $("chips").replaceChildren(...active.map((name) => {
+      const text = describe(name);
+      return element("button", { type: "button", "data-filter": name, "aria-label": `Remove the filter: ${text}`, text: `${text} ✕`, onclick: () => apply({ [name]: "" }) });
+    }));
+    if (held) ($("chips").querySelector("button") ?? $("grid").querySelector(".tile"))?.focus();
+    $("active").textContent = active.length ? `(${active.length} active)` : "";
+    $("clear").hidden = !active.length;
+    for (const { node, changes } of shortcuts) {
+      const wanted = { ...cleared(), ...changes() };
+      node.setAttribute("aria-pressed", String(Object.keys(wanted).every((name) => state[name] === wanted[name])));
+    }
+  }
   function refresh() {
     shown = sorted(matching());
     state.page = 0;
     drawPage();
-    const active = FILTERS.filter((name) => state[name] !== "").length;
-    $("active").textContent = active ? `(${active} active)` : "";
-    $("clear").hidden = !active;
+    showActive();
     $("status").textContent = summary();
     const { up, down } = kind.sorts[state.sort] ?? { up: "smallest first", down: "largest first" };
     $("direction").textContent = state.descending ? `↓ ${down}` : `↑ ${up}`;
@@ -198,7 +246,10 @@ function makeGallery(kind) {
     $("map").value = state.map;
   }
   function apply(changes) {
+    const isOtherMap = "map" in changes && changes.map !== state.map;
     Object.assign(state, changes);
+    // A map has scores of its own.
+    if (isOtherMap) fillScores();
     showControls();
     refresh();
   }
@@ -211,7 +262,10 @@ function makeGallery(kind) {
     $("opacity-value").textContent = `${state.opacity} %`;
   }
   function addShortcut(title, changes) {
-    $("shortcuts").append(element("button", { type: "button", text: title, onclick: () => apply({ ...cleared(), ...changes() }) }));
+    const node = element("button", { type: "button", "aria-pressed": "false", text: title, onclick: () => apply({ ...cleared(), ...changes() }) });
+    shortcuts.push({ node, changes });
+    $("shortcuts").append(node);
+    showActive();
   }
   /** Opens the gallery on what a link of a table stands for. */
   function show(changes) {
@@ -221,7 +275,7 @@ function makeGallery(kind) {
     $("gallery-title").focus({ preventScroll: true });
   }
   function setUp() {
-    fillSelect("map", kind.mapIds.map((id, index) => [index, id]));
+    fillSelect("map", kind.mapTitles.map((title, index) => [index, title]));
     for (const node of document.querySelectorAll(".wants-map")) node.hidden = !hasMaps;
     for (const name of [...FILTERS, "score"]) {
       $(name).addEventListener($(name).tagName === "SELECT" ? "change" : "input", () => { state[name] = $(name).value; refresh(); });
@@ -291,15 +345,23 @@ function makeGallery(kind) {
     head.querySelectorAll("button")[0].disabled = open === 0;
     head.querySelectorAll("button")[1].disabled = open === shown.length - 1;
     const [verdict, ...rest] = kind.details(row);
-    const body = element("div", { class: "viewer-body" }, verdict);
+    const controls = element("p", { class: "bar-row" });
+    const body = element("div", { class: "viewer-body" }, verdict, controls);
     if (hasMaps) {
       const slider = element("input", { type: "range", min: "0", max: "100", step: "5", oninput: (event) => setOpacity(Number(event.target.value)) });
       slider.value = state.opacity;
-      body.append(element("p", {}, element("label", {}, "Opacity of the maps ", slider)));
+      controls.append(element("label", {}, "Opacity of the maps ", slider));
     }
+    if (rest.some((node) => node.querySelector(".outlines"))) controls.append(outlineSwitch());
     body.append(...rest);
     $("viewer").replaceChildren(head, body);
   }
+  function outlineSwitch() {
+    const box = element("input", { type: "checkbox", id: "outlines", onchange: (event) => { state.outlines = event.target.checked; showOutlines(); } });
+    box.checked = state.outlines;
+    return element("label", {}, box, " Outlines of regions");
+  }
+  const showOutlines = () => document.body.classList.toggle("no-outlines", !state.outlines);
   function view(place) {
     open = place;
     fillViewer();
@@ -312,7 +374,7 @@ function makeGallery(kind) {
     if (target >= 0 && target < shown.length) view(target);
   }
   $("viewer").addEventListener("keydown", (event) => {
-    if (event.target.type === "range") return;
+    if (["range", "checkbox"].includes(event.target.type)) return;
     if (event.key === "ArrowLeft") move(-1);
     else if (event.key === "ArrowRight") move(1);
     else return;

@@ -1,5 +1,7 @@
 const count = data.ids.length;
-const QUADRANTS = ["relies", "looks only", "uses unseen", "clean", "undetermined"];
+const QUADRANTS = ["relies", "looks only", "uses unseen", "clean"];
+// Beside the quadrants: images in which anything could be judged, and the others.
+const JUDGED = "judged", UNJUDGED = "undetermined";
 for (const map of data.maps) map.values = bytesOf(map.bytes);
 const isRight = (row) => data.labels[row] === data.preds[row];
 
@@ -76,8 +78,25 @@ function accepts() {
     if (pred !== "" && data.preds[row] !== Number(pred)) return false;
     if (quadrants && !quadrants.has(row)) return false;
     if (holders && !holders.has(row)) return false;
-    return !quadrant || quadrants.get(row).has(quadrant);
+    if (!quadrant) return true;
+    const own = quadrants.get(row);
+    return quadrant === JUDGED ? QUADRANTS.some((name) => own.has(name)) : own.has(quadrant);
   };
+}
+
+const regionOf = (key) => data.regions.find((region) => key === `${region.role}:${region.category}`);
+function numJudged(region) {
+  const own = region.maps[data.maps[gallery.state.map]?.id];
+  return own ? own.quadrant.filter((name) => name !== UNJUDGED).length : 0;
+}
+function describe(name, value) {
+  if (name === "verdict") return value === "wrong" ? "✗ wrong" : "✓ right";
+  if (name === "label") return `true class ${className(value)}`;
+  if (name === "pred") return `predicted ${className(value)}`;
+  if (name === "concept") return data.concepts.find((found) => found.number === Number(value)).name;
+  if (name === "quadrant") return value === JUDGED ? "judged" : value === UNJUDGED ? "not judged" : `judged: ${value}`;
+  const region = regionOf(value);
+  return `holds ${region.category} (${grouped(region.rows.length)} annotated, ${grouped(numJudged(region))} judged)`;
 }
 
 // One image.
@@ -98,11 +117,19 @@ function tile(row, score) {
     nodes,
   };
 }
+function outlinesOf(row) {
+  const found = [];
+  for (const { name, role, rows, shapes } of data.outlines) {
+    const place = rows.indexOf(row);
+    if (place >= 0) found.push({ name, role, shapes: shapes[place] });
+  }
+  return found;
+}
 function panel(row, index) {
   const caption = element("figcaption", {});
   if (index < 0) caption.append("photo");
-  else caption.append(element("strong", { text: data.maps[index].id }), element("span", { class: "muted", text: ` hottest patch ${shownNumber(data.maps[index].peak[row], 1)}` }));
-  return element("figure", {}, stage(photos[row], data.aspects[row], index < 0 ? null : mapOf(row, index), 320, Math.max(0.75, data.aspects[row])), caption);
+  else caption.append(element("strong", { text: data.maps[index].id }), ` ${data.maps[index].verdict}`, element("span", { class: "muted", text: ` · hottest patch ${shownNumber(data.maps[index].peak[row], 1)}` }));
+  return element("figure", {}, stage(photos[row], data.aspects[row], index < 0 ? null : mapOf(row, index), 320, Math.max(0.75, data.aspects[row]), outlinesOf(row)), caption);
 }
 function noiseRows(row) {
   return data.maps.filter((map) => map.scores.length).map((map) => [map.id, ...map.scores.map((score) => shownNumber(score.values[row], Number.isInteger(score.values[row]) ? 0 : 2))]);
@@ -114,7 +141,7 @@ function regionRows(row) {
     if (place < 0) continue;
     for (const map of data.maps) {
       const own = region.maps[map.id];
-      if (own) found.push([`${region.category} (${region.role})`, map.id, percent(own.share[place]), percent(region.area[place]), shownNumber(own.lift[place], 1), own.quadrant[place] ?? "—", shownNumber(region.delta_prob[place]), region.flip[place] ? "yes" : "no"]);
+      if (own) found.push([`${region.category} (${region.role})`, map.id, percent(own.share[place]), percent(region.area[place]), shownNumber(own.lift[place], 1), own.quadrant[place] === UNJUDGED ? "not judged" : own.quadrant[place] ?? "—", shownNumber(region.delta_prob[place]), region.flip[place] ? "yes" : "no"]);
     }
   }
   return found;
@@ -135,6 +162,7 @@ function details(row) {
 
 const gallery = makeGallery({
   count, noun: ["image", "images"], mapIds: data.maps.map((map) => map.id),
+  mapTitles: data.maps.map((map) => `${map.id} ${map.short_verdict}`), describe,
   filters: ["verdict", "label", "pred", "region", "quadrant", "concept"], accepts,
   scores, sorts: SORTS, defaultSort: "worst",
   // Small is what one looks for first in these.
@@ -162,8 +190,8 @@ function addShortcuts() {
 const classOptions = data.classes.map((name, index) => [index, name]);
 fillSelect("label", classOptions, 1);
 fillSelect("pred", classOptions, 1);
-fillSelect("region", data.regions.map((region) => [`${region.role}:${region.category}`, `${region.category} (${region.role})`]), 1);
-fillSelect("quadrant", QUADRANTS.map((name) => [name, name]), 1);
+fillSelect("region", data.regions.map((region) => [`${region.role}:${region.category}`, `${region.category} (${region.role}): ${grouped(region.rows.length)} annotated`]), 1);
+fillSelect("quadrant", [...QUADRANTS.map((name) => [name, name]), [JUDGED, "any of these (judged)"], [UNJUDGED, "not judged"]], 1);
 fillSelect("concept", data.concepts.map((found) => [found.number, found.name]), 1);
 for (const node of document.querySelectorAll(".wants-region")) node.hidden = !data.regions.length;
 for (const node of document.querySelectorAll(".wants-concept")) node.hidden = !data.concepts.length;
@@ -173,6 +201,13 @@ for (const link of document.querySelectorAll("[data-concept]")) {
   link.addEventListener("click", (event) => {
     event.preventDefault();
     gallery.show({ concept: link.dataset.concept, ...gallery.sortBy("worst") });
+  });
+}
+for (const link of document.querySelectorAll("[data-region]")) {
+  link.addEventListener("click", (event) => {
+    event.preventDefault();
+    const map = data.maps.findIndex((found) => found.id === link.dataset.map);
+    gallery.show({ map: Math.max(0, map), region: link.dataset.region, quadrant: link.dataset.quadrant ?? "", ...gallery.sortBy("worst") });
   });
 }
 for (const link of document.querySelectorAll("[data-true]")) {

@@ -12,9 +12,11 @@ from test_report_page import Page, assert_self_contained
 from test_report_size import noisy_photo
 
 from evalharness.comparing.concepts import COLUMNS
+from evalharness.comparison import RULE
 from evalharness.report.html import write_comparison_report
 from evalharness.report.html.comparison_tables import listed_flips, metric_tables
 from evalharness.report.html.flips import choose_flips
+from evalharness.report.html.reliance import find_reliance
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +61,11 @@ def test_nothing_is_loaded_from_elsewhere_and_only_our_script_may_run(page):
 def test_verdicts_notes_and_every_part_are_there(page, comparison):
     folder, contents = comparison
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert all(sentence in page.text for sentence in manifest["verdicts"])
+    assert len(page.named("p", **{"class": "finding warn"})) == 2
+    assert page.text.index("Cannot tell third from reference") < page.text.index("Verdict")
+    for sentence in manifest["verdicts"]:
+        assert sentence.split(": accuracy ")[1] in page.text
+    assert " ".join(RULE.split()) in page.text
     assert manifest["remarks"]
     assert all(" ".join(sentence.split()) in page.text for sentence in manifest["remarks"])
     sections = {found.get("id") for found in page.named("section")}
@@ -84,22 +90,27 @@ def test_verdicts_notes_and_every_part_are_there(page, comparison):
     assert f"{accuracy['difference']['value']:+.3f}" in page.text
 
 
-def test_a_number_is_better_or_worse_only_where_its_interval_excludes_zero(comparison):
+def test_every_number_is_told_as_the_comparison_judged_it(page, comparison):
     _, contents = comparison
-
-    def pair(value, low, high):
-        entry = {"reference": 0, "value": value, "difference": {"value": value, "ci_low": low, "ci_high": high}}
-        return {"name": "n", "metrics": {"accuracy": entry, "log_loss": entry, "ece": entry | {"difference": {
-            "value": None, "ci_low": None, "ci_high": None}}}}  # fmt: skip
-
-    cases = (
-        ((0.1, 0.05, 0.2), ["better", "worse", ""]),
-        ((-0.1, -0.2, -0.05), ["worse", "better", ""]),
-        ((0.1, 0.0, 0.2), ["", "", ""]),
+    for pair, table in zip(contents.pairs, metric_tables(contents), strict=True):
+        assert [row["outcome"] for row in table["rows"]] == [entry["outcome"] for entry in pair["metrics"].values()]
+        assert table["rows"][0]["outcome"] == pair["outcome"], "accuracy is what the verdict is of"
+    shown = page.named("span", **{"class": "outcome muted"})
+    assert len(shown) >= sum(
+        entry["outcome"] not in ("better", "worse") for pair in contents.pairs for entry in pair["metrics"].values()
     )
-    for bounds, expected in cases:
-        (table,) = metric_tables(replace(contents, manifest={**contents.manifest, "pairs": [pair(*bounds)]}))
-        assert [row["outcome"] for row in table["rows"]] == expected
+
+
+def test_the_first_screen_says_what_each_run_relies_on_and_shows_flips_under_both_maps(page, comparison):
+    _, contents = comparison
+    first = page.text[: page.text.index("Settings that differ")]
+    for run in contents.runs:
+        assert find_reliance(run.manifest, run.audit).headline in first
+    figures = page.named("figure", **{"class": "evidence"})
+    assert len(figures) == 2
+    shown = [found["alt"] for found in page.named("img")[:6]]
+    assert shown[0] != shown[3]
+    assert {alt.split(" ")[0] for alt in shown} == {"Photo", "Map"}
 
 
 def test_data_are_the_flips_and_both_maps_of_each(page, comparison, runs):
@@ -141,9 +152,9 @@ def test_flips_stand_without_the_script(page, comparison):
     headings = {found["id"] for found in page.named("h3") if "id" in found}
     assert set(links) == headings == {f"list-{pair}-{kind}" for pair in (0, 1) for kind in ("broken", "fixed")}
     assert len(page.named("th", scope="row", **{"class": "name"})) == len(flips)
-    # Twelve figures, each with the photo and both maps.
-    assert len(page.named("figure")) == 12
-    pictures = [found for found in page.named("img") if found.get("class") != "figure"]
+    # Twelve figures, each with the photo and both maps, behind the two of the banner.
+    assert len(page.named("figure", **{"class": "static"})) == 12
+    pictures = [found for found in page.named("img") if found.get("class") != "figure"][6:]
     assert len(pictures) == 36
     first = flips.loc[(flips["true_prob"] - flips["reference_true_prob"]).abs().idxmax()]
     assert pictures[0]["alt"] == f"Photo {first['row_id']}"

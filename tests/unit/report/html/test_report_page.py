@@ -132,12 +132,40 @@ def test_sentences_say_what_the_numbers_mean(page, samples):
 
 
 def test_first_page_stands_without_the_script(page, samples):
-    figures = page.named("figure")
     wrong = samples[~samples["correct"]].sort_values("confidence", ascending=False)
-    assert len(figures) == 12
-    pictures = page.named("img")[:2]
+    assert len(page.named("figure", **{"class": "static"})) == 12
+    # Behind those of the banner.
+    pictures = page.named("img")[4:6]
     assert pictures[0]["alt"] == f"Photo {wrong['row_id'].iloc[0]}"
     assert all(picture["src"].startswith("data:image/jpeg;base64,") for picture in pictures)
+
+
+def test_the_banner_names_the_shortcut_above_everything_else_and_shows_it(page, results, samples):
+    cells = [cell for cell in results[1]["findings"]["regions"]["pull"] if cell["is_significant"]]
+    strongest = max(cells, key=lambda cell: cell["pull"]["value"])
+    named = f"Relies on {strongest['category']}: pulls verdicts to {strongest['class_name']}"
+    assert page.text.index(named) < page.text.index("Summary")
+    assert f"In {strongest['num_images']} photos of other classes" in page.text
+    assert f"by the map {MAP_IDS[0]} (" in page.text
+    right = int(samples["correct"].sum())
+    assert f"{100 * right / 60:.1f} % right" in page.text
+    figures = page.named("figure", **{"class": "evidence"})
+    assert len(figures) == 2
+    shown = [found["alt"].removeprefix("Photo ") for found in page.named("img")[:4:2]]
+    rows = samples.set_index("row_id").loc[shown]
+    assert (rows["label"] != strongest["class_name"]).all()
+    assert (rows["pred_label"] == strongest["class_name"]).all()
+    assert all(found["src"].startswith("data:image/jpeg;base64,") for found in page.named("img")[:4])
+
+
+def test_a_run_in_which_nobody_looked_for_shortcuts_says_so_and_shows_the_worst_mistakes(results, samples, tmp_path):
+    folder, manifest = results
+    without = {**manifest, "findings": {"trust": [], "regions": None, "broken_gates": []}}
+    found = Page(write_report(folder, without, load_photo, tmp_path / "r.html").read_text(encoding="utf-8"))
+    assert "Nobody looked for shortcuts" in found.text
+    assert "concepts.num_images=all" in found.text
+    worst = samples[~samples["correct"]].sort_values("confidence", ascending=False)["row_id"]
+    assert [picture["alt"] for picture in found.named("img")[:4:2]] == [f"Photo {row_id}" for row_id in worst[:2]]
 
 
 def test_findings_have_their_sections(page):
@@ -146,6 +174,23 @@ def test_findings_have_their_sections(page):
     assert "stress" not in sections
     assert "blind to the head" in page.text or "notices the head" in page.text
     assert "recipe.model.weights_sha256" in page.text
+
+
+def test_outlines_are_kept_with_the_images_that_hold_the_region(page, results):
+    data = json.loads(page.scripts["data"])
+    audit = pd.read_parquet(results[0] / "audit.parquet")
+    assert {found["name"] for found in data["outlines"]} == {"dog", "<cat>"}
+    for found in data["outlines"]:
+        holders = set(audit[audit["category"] == found["name"]]["row_id"])
+        assert {data["ids"][row] for row in found["rows"]} == holders
+        assert found["shapes"] == [[[0.0, 0.0, 0.5, 0.0, 0.5, 0.5, 0.0, 0.5]]] * len(holders)
+
+
+def test_folders_of_earlier_versions_have_no_outlines(tmp_path):
+    manifest = write_report_results(tmp_path)
+    (tmp_path / "region_outlines.parquet").unlink()
+    written = write_report(tmp_path, manifest, load_photo, tmp_path / "r.html")
+    assert json.loads(Page(written.read_text(encoding="utf-8")).scripts["data"])["outlines"] == []
 
 
 def test_tables_of_an_earlier_request_are_not_shown(results, tmp_path):
@@ -179,6 +224,7 @@ def test_all_photos_may_be_gone(results, tmp_path):
 
     found = Page(write_report(*results, load, tmp_path / "r.html").read_text(encoding="utf-8"))
     assert "60 photos could not be read" in found.text
+    assert not found.named("figure", **{"class": "evidence"})
 
 
 def test_a_failing_report_leaves_the_old_one(results, tmp_path):
