@@ -116,9 +116,7 @@ def as_image(figure: Figure) -> Image.Image:
 @figure_style()
 def _write_png(figure: Figure, target: Path | BytesIO) -> None:
     for text in figure.findobj(Text):
-        written = text.get_text()
-        if not is_drawable(written):
-            text.set_text(_WORD.sub(lambda word: word[0] if is_drawable(word[0]) else slug(word[0]), written))
+        text.set_text(replace_undrawable(text.get_text()))
     # Photos hardly compress: the lightest level takes a third of the time of the default for a few more bytes.
     figure.savefig(target, format="png", dpi=DPI, pil_kwargs={"compress_level": 1})
 
@@ -136,6 +134,13 @@ def is_drawable(text: str) -> bool:
     with _LOCK:
         fonts = [font_manager.get_font(font_manager.findfont(family)) for family in font_families()]
         return all(any(font.get_char_index(ord(character)) for font in fonts) for character in set(text))
+
+
+def replace_undrawable(text: str) -> str:
+    """The text with the slug of each word that the fonts of this machine lack a character of."""
+    return (
+        text if is_drawable(text) else _WORD.sub(lambda word: word[0] if is_drawable(word[0]) else slug(word[0]), text)
+    )
 
 
 def drawn_text(text: str, max_width: int | None = None) -> str:

@@ -35,8 +35,10 @@ def test_every_figure_is_written(tmp_path):
     run, folder = build_run(), tmp_path / "new" / "figures"
     paths = draw(run, folder)
     names = [path.relative_to(folder).as_posix() for path in paths]
-    sheets = [f"pairs_{rule}.{map_id}.png" for rule in CONFIG.contact_sheet for map_id in run.maps]
-    singles = ["confusion_matrix.png", "reliability.png", "per_class.png", "prediction_grid.png"]
+    rules = [rule for rule in CONFIG.contact_sheet if rule != "worst_mistakes"]
+    sheets = [f"pairs_{rule}.{map_id}.png" for rule in rules for map_id in run.maps]
+    singles = ["worst_mistakes.png", "worst_mistakes.grad_attention.true.png"]
+    singles += ["confusion_matrix.png", "reliability.png", "per_class.png", "prediction_grid.png"]
     assert names[: len(singles + sheets)] == singles + sheets
     assert Counter(names) == Counter(path.relative_to(folder).as_posix() for path in folder.rglob("*.png"))
     assert len(names) == len(singles + sheets) + 4 * len(run.maps)
@@ -99,12 +101,14 @@ def test_each_photo_of_a_sheet_is_read_once(tmp_path):
         return run.photo(row_id)
 
     draw(run, tmp_path, photo=photo)
-    assert len(asked) == 16 + len(CONFIG.contact_sheet) * CONFIG.num_pairs + CONFIG.num_logged_images
+    num_mistakes = (~run.samples["correct"]).sum()
+    assert len(asked) == num_mistakes + 16 + 3 * CONFIG.num_pairs + CONFIG.num_logged_images
 
 
 def test_evaluation_without_maps(tmp_path):
     names = {path.name for path in draw(build_run(), tmp_path, maps={})}
-    assert names == {"confusion_matrix.png", "reliability.png", "per_class.png", "prediction_grid.png"}
+    singles = {"confusion_matrix.png", "reliability.png", "per_class.png", "prediction_grid.png"}
+    assert names == {*singles, "worst_mistakes.png"}
 
 
 def test_memory_mapped_maps(tmp_path):

@@ -92,6 +92,20 @@ class AuditFinding(Finding):
         return measures
 
     @property
+    def row_columns(self) -> dict[str, pd.Series]:
+        """`looks_at.<map_id>`: the annotated region that most of the map lies on, and the quadrant if it is known."""
+        columns = {}
+        for map_id, rows in self.table.dropna(subset=["share"]).groupby("map_id", sort=False):
+            most = rows.sort_values(["share", "category"], ascending=[False, True]).drop_duplicates("row_id")
+            told = [
+                f"{row['share']:.0%} on {row['category']}"
+                + (f" ({row['quadrant']})" if row["quadrant"] in QUADRANT_TITLES else "")
+                for row in most.to_dict("records")
+            ]
+            columns[f"looks_at.{map_id}"] = pd.Series(told, index=most["row_id"], dtype=object)
+        return columns
+
+    @property
     def plain(self) -> dict[str, Any]:
         """Summaries, the pull matrix and its lead."""
         return {
