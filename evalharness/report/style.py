@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
@@ -24,7 +26,16 @@ INK = "#222222"
 MUTED = "#666666"
 # Okabe and Ito's palette: told apart under the common kinds of colour blindness, and by lightness in print.
 BLUE, ORANGE, GREEN, VERMILLION, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9"
-RIGHT_COLOUR, WRONG_COLOUR = BLUE, VERMILLION
+PURPLE = "#CC79A7"
+# As in the page: right and wrong verdicts, photo or number; vermillion is too light for text.
+RIGHT_COLOUR, WRONG_COLOUR = BLUE, "#B84D00"
+_DARK_BLUE, _DARK_VERMILLION = "#004A75", "#8A3C00"
+RIGHT_TINTS = LinearSegmentedColormap.from_list("right", ["white", BLUE, _DARK_BLUE])
+WRONG_TINTS = LinearSegmentedColormap.from_list("wrong", ["white", VERMILLION, _DARK_VERMILLION])
+PULL_TINTS = LinearSegmentedColormap.from_list("pull", [_DARK_BLUE, BLUE, "white", VERMILLION, _DARK_VERMILLION])
+"""From what takes probability away to what adds it."""
+MIN_CONTRAST = 4.5
+"""Of text with what is behind it (WCAG 2.1, AA)."""
 RIGHT_SIGN, WRONG_SIGN = "✓", "✗"
 
 LATIN_FAMILY = "DejaVu Sans"
@@ -134,6 +145,37 @@ def is_drawable(text: str) -> bool:
     with _LOCK:
         fonts = [font_manager.get_font(font_manager.findfont(family)) for family in font_families()]
         return all(any(font.get_char_index(ord(character)) for font in fonts) for character in set(text))
+
+
+def contrast(first: Any, second: Any) -> float:
+    """How far two colours are apart in lightness (WCAG 2.1): 1, the same, to 21, black and white.
+
+    Args:
+        first: Any colour that matplotlib reads; transparency is ignored.
+        second: Likewise.
+    """
+    lighter, darker = sorted((_luminance(first), _luminance(second)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(colour: Any) -> float:
+    channels = np.array(to_rgb(colour))
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return float(linear @ (0.2126, 0.7152, 0.0722))
+
+
+def text_on(background: Any) -> str:
+    """Black or white, whichever reads better on the background; either has the least contrast on any colour."""
+    return "white" if contrast("white", background) > contrast("black", background) else "black"
+
+
+@cache
+def as_text(colour: str) -> str:
+    """The colour, as dark as text in it must be on white."""
+    channels = np.array(to_rgb(colour))
+    while contrast(channels, "white") < MIN_CONTRAST:
+        channels *= 0.97
+    return to_hex(tuple(channels))
 
 
 def replace_undrawable(text: str) -> str:
