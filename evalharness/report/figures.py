@@ -92,7 +92,7 @@ def _tell_of_missing_glyphs(class_names: Sequence[str]) -> None:
     if missing:
         note(
             f"no font of this machine can draw {', '.join(missing)}: figures show {', '.join(map(slug, missing))}; for "
-            "the names themselves install a font such as Noto Sans CJK JP and delete matplotlib's font cache"
+            "the names themselves install a font such as Noto Sans CJK and delete matplotlib's font cache"
         )
 
 

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,8 @@ MIN_CONTRAST = 4.5
 RIGHT_SIGN, WRONG_SIGN = "✓", "✗"
 
 LATIN_FAMILY = "DejaVu Sans"
+SHIPPED_FAMILY = "IPAexGothic"
+"""Japanese; of matplotlib-fontja."""
 CJK_FAMILIES = (
     "Noto Sans CJK JP",
     "Noto Sans JP",
@@ -134,9 +137,21 @@ def _write_png(figure: Figure, target: Path | BytesIO) -> None:
 
 @cache
 def font_families() -> tuple[str, ...]:
-    """The Latin family and the CJK families of this machine, in the order in which glyphs are looked up."""
+    """The families in which glyphs are looked up: the Latin one, the CJK ones of this machine, the shipped Japanese."""
     present = {entry.name for entry in font_manager.fontManager.ttflist}
-    return (LATIN_FAMILY, *(family for family in CJK_FAMILIES if family in present))
+    families = [LATIN_FAMILY, *(family for family in CJK_FAMILIES if family in present)]
+    if SHIPPED_FAMILY not in present and (path := _shipped_font()):
+        font_manager.fontManager.addfont(path)
+        families.append(SHIPPED_FAMILY)
+    return tuple(families)
+
+
+def _shipped_font() -> Path | None:
+    """The file in the package, found without importing it: that would set the fonts of the whole session."""
+    package = find_spec("matplotlib_fontja")
+    if package is None or package.origin is None:
+        return None
+    return Path(package.origin).parent / "fonts" / "ipaexg.ttf"
 
 
 @cache
