@@ -18,7 +18,7 @@ from evalharness.report.reliability import draw_reliability
 from evalharness.report.selection import Rule, select_logged, select_rows
 from evalharness.report.style import is_drawable, save_figure
 from evalharness.report.worst_mistakes import draw_worst_mistakes
-from evalharness.slugs import slug
+from evalharness.slugs import ascii_slug, file_slugs, slug
 
 OVERLAY_PIXELS = 256
 WORST: Rule = "worst_mistakes"
@@ -90,9 +90,10 @@ def draw_figures(  # noqa: PLR0917
 def _tell_of_missing_glyphs(class_names: Sequence[str]) -> None:
     missing = [name for name in class_names if not is_drawable(name)]
     if missing:
+        shown = ", ".join(map(ascii_slug, missing))
         note(
-            f"no font of this machine can draw {', '.join(missing)}: figures show {', '.join(map(slug, missing))}; for "
-            "the names themselves install a font such as Noto Sans CJK and delete matplotlib's font cache"
+            f"no font of this machine can draw {', '.join(missing)}: figures show {shown}; for the names themselves "
+            "install a font such as Noto Sans CJK and delete matplotlib's font cache"
         )
 
 
@@ -173,10 +174,13 @@ def _draw_overlays(pairs: Mapping[str, Sequence[AttentionPair]], folder: Path, c
     folder.mkdir(exist_ok=True)
     draw = STYLES[config.style]
     paths = []
-    for pair in (pair for chosen in pairs.values() for pair in chosen):
+    drawn = [pair for chosen in pairs.values() for pair in chosen]
+    rows = file_slugs(pair.row_id for pair in drawn)
+    for pair in drawn:
         photo = fit(pair.photo, OVERLAY_PIXELS)
         image = side_by_side(photo, draw(photo, pair.density, density_max=config.density_max, extent=pair.extent))
-        path = folder / f"{slug(pair.label)}.{slug(pair.row_id)}.{pair.map_id}.png"
+        # Up to the first dot it is the class.
+        path = folder / f"{slug(pair.label).replace('.', '-')}.{rows[pair.row_id]}.{pair.map_id}.png"
         # The lightest compression: half the time of the default for a tenth more bytes.
         Image.fromarray(image).save(path, compress_level=1)
         paths.append(path)

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from evalharness.slugs import slug
+from evalharness.slugs import ascii_slug
 
 DPI = 110
 INK = "#222222"
@@ -196,7 +196,9 @@ def as_text(colour: str) -> str:
 def replace_undrawable(text: str) -> str:
     """The text with the slug of each word that the fonts of this machine lack a character of."""
     return (
-        text if is_drawable(text) else _WORD.sub(lambda word: word[0] if is_drawable(word[0]) else slug(word[0]), text)
+        text
+        if is_drawable(text)
+        else _WORD.sub(lambda word: word[0] if is_drawable(word[0]) else ascii_slug(word[0]), text)
     )
 
 
@@ -209,7 +211,7 @@ def drawn_text(text: str, max_width: int | None = None) -> str:
             names often differ at their ends.
     """
     line = " ".join(text.split())
-    line = line if is_drawable(line) else slug(text)
+    line = line if is_drawable(line) else ascii_slug(text)
     if max_width is None or text_width(line) <= max_width:
         return line
     head = _first_columns(line, (max_width - 1) * 2 // 3)

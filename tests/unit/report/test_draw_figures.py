@@ -3,7 +3,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from made_up_run import GRID, build_run
+from made_up_run import GRID, build_run, frame_of
 from PIL import Image
 
 from evalharness.config import ReportConfig
@@ -44,7 +44,7 @@ def test_every_figure_is_written(tmp_path):
     assert len(names) == len(singles + sheets) + 4 * len(run.maps)
     for path in paths:
         assert np.ptp(np.asarray(Image.open(path))) > 0
-        assert re.fullmatch(r"[A-Za-z0-9_.-]+", path.name)
+        assert re.fullmatch(r"[\w.-]+", path.name)
 
 
 def test_overlays_are_photo_beside_overlay_under_keys_of_class_row_and_map(tmp_path):
@@ -64,6 +64,17 @@ def test_overlays_are_photo_beside_overlay_under_keys_of_class_row_and_map(tmp_p
         image = np.asarray(Image.open(tmp_path / "overlays" / name))
         np.testing.assert_array_equal(image[:, :OVERLAY_PIXELS], photo)
         np.testing.assert_array_equal(image[:, -OVERLAY_PIXELS:], drawn)
+
+
+def test_overlays_of_names_that_look_alike_are_files_of_their_own(tmp_path):
+    rows = [("c", "a.b"), ("b.c", "a"), ("B.C", "a"), ("d/e", "バラ")]
+    samples = frame_of([(row_id, label, label, 0.9) for row_id, label in rows])
+    maps = {"rollout": np.ones((4, *GRID), np.float32), "libra.true": np.ones((4, *GRID), np.float32)}
+    config = ReportConfig(contact_sheet=(), num_logged_images=4)
+    draw(build_run(), tmp_path, config, samples=samples, maps=maps, photo=lambda _: np.zeros((8, 8, 3), np.uint8))
+    names = [path.name for path in (tmp_path / "overlays").iterdir()]
+    assert len({name.casefold() for name in names}) == 4 * 2
+    assert {"a-b.c.rollout.png", "a-b.c.libra.true.png", f"バラ.{slug('d/e')}.rollout.png"} <= set(names)
 
 
 def test_runs_with_other_results_log_the_same_images(tmp_path):
