@@ -8,7 +8,7 @@ from evalharness.attention.targets import TARGETS, class_of, is_word, target_of_
 from evalharness.config import AttentionConfig, MapConfig
 from evalharness.errors import ConfigError
 from evalharness.records import MapSpec
-from evalharness.slugs import slug
+from evalharness.slugs import ascii_slug
 
 MAP_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,79}")
 TAKEN_ENDINGS = (".sum", ".signed", ".completeness")
@@ -144,4 +144,8 @@ def _map_id(entry: MapConfig, target: str, *, is_default: bool) -> str:
             where="attention.methods",
             fix=f"Add a name: {{method: {entry.method}, name: ..., options: ...}}",
         )
-    return entry.method if target == "predicted" else f"{entry.method}.{target if target in TARGETS else slug(target)}"
+    return (
+        entry.method
+        if target == "predicted"
+        else f"{entry.method}.{target if target in TARGETS else ascii_slug(target)}"
+    )

@@ -15,7 +15,7 @@ from evalharness.records import UInt8Array
 from evalharness.report.comparison_figures import draw_calibrations, draw_class_changes, draw_differences
 from evalharness.report.lineup import LineupCell, LineupRow, draw_lineup
 from evalharness.report.overlay import overlay
-from evalharness.slugs import slug
+from evalharness.slugs import file_slugs
 
 MAX_LINEUP_ROWS = 6
 """Of each kind on one figure; every drawn flip has a picture of its own as well."""
@@ -27,8 +27,9 @@ def draw_figures(folder: Path, findings: ComparisonFindings) -> None:
     report.save_figure(draw_differences(findings.pairs), folder / "figures" / "differences.png")
     bins = {name: calibration_bins(predictions) for name, predictions in findings.predictions.items()}
     report.save_figure(draw_calibrations(bins), folder / "figures" / "calibration.png")
+    slugs = file_slugs(pair.name for pair in findings.pairs)
     for pair in findings.pairs:
-        path = folder / "figures" / f"per_class.{slug(pair.name)}.png"
+        path = folder / "figures" / f"per_class.{slugs[pair.name]}.png"
         report.save_figure(draw_class_changes(pair), path)
 
 
@@ -36,14 +37,15 @@ def draw_flips(folder: Path, findings: ComparisonFindings, table: pd.DataFrame) 
     """Draws flips of every run, each alone and the first together; returns what was drawn."""
     runs = {run.name: run for run in findings.runs}
     map_id = next(iter(findings.alignment.map_ids), None)
-    drawn = []
+    drawn, slugs = [], file_slugs(pair.name for pair in findings.pairs)
     for pair in findings.pairs:
         both = (findings.reference, runs[pair.name])
         lineup: list[LineupRow] = []
         for kind in ("broken", "fixed"):
             rows = table[(table["run"] == pair.name) & (table["kind"] == kind)].head(findings.config.num_flips)
+            row_slugs = file_slugs(rows["row_id"])
             for number, row_id in enumerate(rows["row_id"]):
-                path = folder / "flips" / f"{slug(pair.name)}.{kind}.{slug(row_id)}.png"
+                path = folder / "flips" / f"{slugs[pair.name]}.{kind}.{row_slugs[row_id]}.png"
                 Image.fromarray(flip_picture(both, row_id, map_id)).save(path, compress_level=1)
                 drawn.append({"run": pair.name, "kind": kind, "row_id": row_id, "picture": f"flips/{path.name}"})
                 if map_id is not None and number < MAX_LINEUP_ROWS:
@@ -54,7 +56,7 @@ def draw_flips(folder: Path, findings: ComparisonFindings, table: pd.DataFrame) 
             names = [findings.reference.name, pair.name]
             density_max = findings.reference.config.report.density_max
             figure = draw_lineup(lineup, names, title=title, density_max=density_max)
-            report.save_figure(figure, folder / "figures" / f"flips.{slug(pair.name)}.png")
+            report.save_figure(figure, folder / "figures" / f"flips.{slugs[pair.name]}.png")
     return drawn
 
 

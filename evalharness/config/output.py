@@ -17,7 +17,7 @@ class ReportConfig(Frozen):
         "random",
     )
     style: Literal["overlay", "darkened"] = Field("overlay", description="`darkened`: the photo times its attention.")
-    num_pairs: int = Field(8, ge=1, le=64, description="Pairs on each contact sheet.")
+    num_pairs: int = Field(8, ge=1, le=64, description="Pairs on each contact sheet; twice as many mistakes.")
     num_logged_images: int = Field(12, ge=0, le=200, description="Overlays logged under keys that line up across runs.")
     density_max: float = Field(12.0, gt=1, description="Top of the fixed colour scale; 1 is an average patch.")
     html: bool = Field(default=True, description="Write `report.html`: everything in one file, for a browser.")

@@ -106,9 +106,8 @@ def _draw(rows: EvaluatedRows, samples: pd.DataFrame, evaluation: Evaluation, fi
     """All are drawn again: a figure of an earlier request would tell of what was not found this time."""
     session, inputs, folder = rows.session, rows.session.inputs, rows.writer.folder / "figures"
     shutil.rmtree(folder, ignore_errors=True)
-    columns = {name: values for found in findings for name, values in found.row_columns.items()}
     chosen_by = samples.assign(
-        **{name: values.reindex(samples["row_id"]).to_numpy() for name, values in columns.items()}
+        **{name: values.reindex(samples["row_id"]).to_numpy() for name, values in findings.row_columns.items()}
     )
     with session.clock.timed("figures"):
         report.draw_figures(

@@ -37,7 +37,7 @@ class Finding(Protocol):
 
     @property
     def row_columns(self) -> Mapping[str, pd.Series]:
-        """Numbers by row id that images may be chosen by for figures, by column name."""
+        """What figures choose images by, or say of them, by row id and column name."""
         return {}
 
     def draw(self, album: Album) -> None:
@@ -62,6 +62,14 @@ class Findings:
     def of(self, kind: type[F]) -> F | None:
         """The finding of this kind, if there is one."""
         return next((found for found in self if isinstance(found, kind)), None)
+
+    @property
+    def row_columns(self) -> dict[str, pd.Series]:
+        """Of all; where several have a column of one name, a row keeps what the first says of it."""
+        columns: dict[str, pd.Series] = {}
+        for name, values in (column for found in self for column in found.row_columns.items()):
+            columns[name] = columns[name].combine_first(values) if name in columns else values
+        return columns
 
     def __iter__(self) -> Iterator[Finding]:
         """Those that there are, in the order of the stages."""

@@ -9,7 +9,7 @@ import pandas as pd
 from PIL import Image
 
 from evalharness.results import StoredResult
-from evalharness.slugs import slug
+from evalharness.slugs import file_slugs
 
 PLAIN_TABLES = ("per_class.csv", "confusion_matrix.csv", "skipped.csv", "manifest.json")
 NOT_FOR_CSV = ("samples.parquet", "concept_regions.parquet")
@@ -57,7 +57,8 @@ def write_maps(result: StoredResult, map_id: str, folder: Path, map_format: str)
         )
         return
     (folder / map_id).mkdir()
-    names = [f"{slug(row_id)}.tiff" for row_id in row_ids]
+    slugs = file_slugs(row_ids)
+    names = [f"{slugs[row_id]}.tiff" for row_id in row_ids]
     for name, density in zip(names, maps, strict=True):
         Image.fromarray(np.asarray(density, np.float32)).save(folder / map_id / name)
     pd.DataFrame({"row_id": row_ids, "file": names}).to_csv(folder / map_id / "index.csv", index=False)

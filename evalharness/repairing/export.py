@@ -8,7 +8,7 @@ from PIL import Image
 from evalharness.console import note, progress_bar
 from evalharness.errors import ResultsError
 from evalharness.repairing.training_photos import TrainingPhotos, load_pasted
-from evalharness.slugs import slug
+from evalharness.slugs import file_slugs, slug
 
 CSV = "pasted_photos.csv"
 
@@ -37,10 +37,10 @@ def export_pasted(folder: Path, training: TrainingPhotos, scale: tuple[float, fl
         scale: Of the cut-outs.
     """
     check_export(folder)
-    rows = []
+    rows, folders = [], file_slugs(sample.label for sample in training.samples)
     with progress_bar("Pasting cut-outs", len(training.samples)) as advance:
         for number, (sample, category) in enumerate(zip(training.samples, training.categories, strict=True)):
-            path = Path("photos") / slug(sample.label) / f"{number:05d}.{slug(Path(sample.row_id).stem)}.png"
+            path = Path("photos") / folders[sample.label] / f"{number:05d}.{slug(Path(sample.row_id).stem)}.png"
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(load_pasted(training, sample.row_id, category, scale)).save(folder / path)
             rows.append((path.as_posix(), sample.label, category, str(sample.path)))

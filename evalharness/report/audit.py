@@ -9,9 +9,20 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from evalharness.audit import QUADRANTS, CategoryAudit, PullCell
-from evalharness.report.style import BLUE, GREEN, MUTED, ORANGE, VERMILLION, drawn_text, figure_style, new_figure
+from evalharness.records import FloatArray
+from evalharness.report.style import (
+    BLUE,
+    ORANGE,
+    PULL_TINTS,
+    PURPLE,
+    VERMILLION,
+    drawn_text,
+    figure_style,
+    new_figure,
+    text_on,
+)
 
-QUADRANT_COLOURS = dict(zip(QUADRANTS, (VERMILLION, ORANGE, BLUE, GREEN), strict=True))
+QUADRANT_COLOURS = dict(zip(QUADRANTS, (VERMILLION, ORANGE, PURPLE, BLUE), strict=True))
 CELL_INCHES = 1.15
 
 
@@ -30,9 +41,11 @@ def draw_pull(cells: Sequence[PullCell]) -> Figure:
     figure = new_figure(2.6 + CELL_INCHES * len(class_names), 1.9 + 0.75 * len(categories))
     axes = figure.subplots()
     limit = max(0.05, float(np.nanmax(np.abs(values), initial=0.0)))
-    picture = axes.imshow(values, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
+    picture = axes.imshow(values, cmap=PULL_TINTS, vmin=-limit, vmax=limit, aspect="auto")
+    colours = picture.to_rgba(values)[..., :3]
     for cell in cells:
-        _write_cell(axes, cell, categories.index(cell.category), class_names.index(cell.class_name), limit)
+        row, column = categories.index(cell.category), class_names.index(cell.class_name)
+        _write_cell(axes, cell, row, column, background=colours[row, column])
     axes.set_xticks(range(len(class_names)), [drawn_text(name, 16) for name in class_names])
     axes.set_yticks(range(len(categories)), [drawn_text(name, 16) for name in categories])
     axes.set_xlabel(
@@ -44,11 +57,11 @@ def draw_pull(cells: Sequence[PullCell]) -> Figure:
     return figure
 
 
-def _write_cell(axes: Axes, cell: PullCell, row: int, column: int, limit: float) -> None:
+def _write_cell(axes: Axes, cell: PullCell, row: int, column: int, *, background: FloatArray) -> None:
+    colour = text_on(background)
     if cell.is_significant is None:
-        axes.text(column, row, f"n = {cell.num_images}", ha="center", va="center", color=MUTED, size=8)
+        axes.text(column, row, f"n = {cell.num_images}", ha="center", va="center", color=colour, size=8)
         return
-    colour = "white" if abs(cell.pull.value) > 0.6 * limit else "black"
     text = f"{cell.pull.value:+.3f}"
     if not math.isnan(cell.pull.ci_low):
         text += f"\n[{cell.pull.ci_low:+.2f}, {cell.pull.ci_high:+.2f}]"
@@ -77,7 +90,9 @@ def draw_quadrants(categories: Sequence[CategoryAudit]) -> Figure:
         axes.barh(places, widths, left=left, color=colour, label=name)
         for place, start, width in zip(places, left, widths, strict=True):
             if width >= 0.06:
-                axes.text(start + width / 2, place, f"{width:.0%}", ha="center", va="center", color="white", size=8)
+                axes.text(
+                    start + width / 2, place, f"{width:.0%}", ha="center", va="center", color=text_on(colour), size=8
+                )
         left += widths
     labels = [
         f"{drawn_text(entry.category, 18)} ({entry.role}, {entry.quadrants['relies'].num_images}) on {entry.map_id}"
@@ -88,5 +103,5 @@ def draw_quadrants(categories: Sequence[CategoryAudit]) -> Figure:
     axes.set_xlim(0, 1)
     axes.set_xlabel("part of the images that could be judged")
     axes.set_title("Looks at it, uses it, both or neither")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.28 / (0.2 + 0.1 * len(categories))), ncols=4, frameon=False)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
     return figure

@@ -6,9 +6,11 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from evalharness.records import UInt8Array
-from evalharness.report.style import INK, new_figure
+from evalharness.report.style import INK, new_figure, replace_undrawable
 
 TITLE_SIZE = 12
+TITLE_MARGIN = 0.15
+"""On both sides of the title, in inches."""
 SMALLEST_TEXT = 5.0
 
 
@@ -20,7 +22,7 @@ class Canvas:
     Args:
         width: In inches.
         height: In inches.
-        title: Centred at the top.
+        title: Centred at the top; smaller where the canvas is narrow.
     """
 
     def __init__(self, width: float, height: float, title: str) -> None:
@@ -28,7 +30,7 @@ class Canvas:
         self.figure = new_figure(width, height, layout=None)
         self.axes = self.figure.add_axes((0, 0, 1, 1))
         self.axes.set_axis_off()
-        self.write(width / 2, 0.28, title, size=TITLE_SIZE, align="center")
+        self.write(width / 2, 0.28, title, size=TITLE_SIZE, align="center", max_width=width - 2 * TITLE_MARGIN)
         self._fix_limits()
 
     def show(self, image: UInt8Array, left: float, top: float, width: float, height: float) -> None:
@@ -56,7 +58,7 @@ class Canvas:
         max_width: float | None = None,
     ) -> None:
         """Writes a line, vertically centred on `top`; smaller if it would be wider than `max_width` inches."""
-        line = self.axes.text(left, top, text, color=colour, fontsize=size, ha=align, va="center")
+        line = self.axes.text(left, top, replace_undrawable(text), color=colour, fontsize=size, ha=align, va="center")
         # In steps, since hinted letters do not shrink in proportion to their size.
         while max_width and line.get_window_extent().width > max_width * self.figure.dpi and size > SMALLEST_TEXT:
             size -= 0.5

@@ -15,6 +15,7 @@ from evalharness.report.style import (
     ORANGE,
     SKY,
     VERMILLION,
+    as_text,
     drawn_text,
     figure_style,
     new_figure,
@@ -120,7 +121,7 @@ def _draw_intervals(axes: Axes, labels: Sequence[str], rows: Mapping[str, Sequen
                 xycoords=("axes fraction", "data"),
                 va="center",
                 fontsize=7.5,
-                color=colour,
+                color=as_text(colour),
                 annotation_clip=False,
             )
     axes.set_yticks(range(len(labels)), labels)

@@ -4,13 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from evalharness.records import FloatArray, IntArray
-from evalharness.report.style import INK, drawn_text, figure_style, new_figure, text_width
+from evalharness.report.style import (
+    INK,
+    RIGHT_TINTS,
+    WRONG_TINTS,
+    drawn_text,
+    figure_style,
+    new_figure,
+    text_on,
+    text_width,
+)
 
 # In inches: the side of a cell, as long as the matrix is neither small nor large.
 CELL = 0.26
@@ -18,6 +26,7 @@ PANEL_MIN, PANEL_MAX = 3.8, 11.0
 SMALLEST_TEXT = 5.0
 MAX_LABELS = 80
 MAX_LABEL_WIDTH = 24
+UNDEFINED = "#dddddd"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +83,17 @@ def _percent_text(value: float) -> str:
 
 
 def _draw_panel(axes: Axes, panel: _Panel, labels: list[str], *, cell_points: float) -> None:
-    colours = colormaps["Blues"].with_extremes(bad="#dddddd")
-    image = axes.imshow(panel.values, cmap=colours, vmin=0, vmax=panel.colour_max)
-    bar = axes.figure.colorbar(
-        image, ax=axes, fraction=0.046, pad=0.02, label=panel.unit, ticks=MaxNLocator(6, integer=True)
+    axes.set_facecolor(UNDEFINED)
+    is_right = np.eye(len(labels), dtype=bool)
+    right, wrong = (
+        axes.imshow(np.where(hidden, np.nan, panel.values), cmap=tints, vmin=0, vmax=panel.colour_max)
+        for hidden, tints in ((~is_right, RIGHT_TINTS), (is_right, WRONG_TINTS))
     )
-    bar.outline.set_visible(False)
+    # The first is the outer one.
+    for image, label in ((right, f"{panel.unit} (blue: right, red: wrong)"), (wrong, "")):
+        bar = axes.figure.colorbar(image, ax=axes, fraction=0.03, pad=0.015, aspect=35, label=label)
+        bar.outline.set_visible(False)
+        bar.locator = MaxNLocator(6, integer=True) if label else NullLocator()
     axes.set(title=panel.title, xlabel="Predicted label", ylabel="True label")
     step = -(-len(labels) // MAX_LABELS)
     ticks = range(0, len(labels), step)
@@ -91,14 +105,15 @@ def _draw_panel(axes: Axes, panel: _Panel, labels: list[str], *, cell_points: fl
         ticks, labels[::step], fontsize=size, rotation=angle, ha=anchor, va="top", rotation_mode=_mode(angle)
     )
     axes.tick_params(length=2)
-    _write_cells(axes, panel, cell_points)
+    backgrounds = np.where(is_right[..., None], right.to_rgba(panel.values), wrong.to_rgba(panel.values))
+    _write_cells(axes, panel, backgrounds, cell_points)
 
 
 def _mode(angle: int) -> str:
     return "anchor" if angle == 45 else "default"
 
 
-def _write_cells(axes: Axes, panel: _Panel, cell_points: float) -> None:
+def _write_cells(axes: Axes, panel: _Panel, backgrounds: FloatArray, cell_points: float) -> None:
     """The numbers, as large as fits in a cell; none if they would be too small to read."""
     longest = max(len(text) for row in panel.texts for text in row)
     size = min(11, 0.85 * cell_points / (0.65 * max(2, longest)))
@@ -108,7 +123,7 @@ def _write_cells(axes: Axes, panel: _Panel, cell_points: float) -> None:
     for (row, column), value in np.ndenumerate(panel.values):
         if value == 0 and has_many:
             continue
-        colour = "white" if value > 0.55 * panel.colour_max else INK
+        colour = INK if np.isnan(value) else text_on(backgrounds[row, column, :3])
         text = axes.text(column, row, panel.texts[row][column], ha="center", va="center", fontsize=size, color=colour)
         # Inside the axes anyway; measuring hundreds of numbers for the layout takes longer than drawing them.
         text.set_in_layout(False)

@@ -8,14 +8,14 @@ from evalharness.records import WHOLE, Extent, FloatArray, UInt8Array
 from evalharness.report.canvas import Canvas
 from evalharness.report.overlay import STYLES, drawn_aspect, fit
 from evalharness.report.photo_sheets import BAR_SPACE, GAP, MARGIN, PHOTO_PIXELS, add_colour_bar
-from evalharness.report.style import GREEN, INK, MUTED, ORANGE, VERMILLION, drawn_text, figure_style
+from evalharness.report.style import INK, MUTED, WRONG_COLOUR, drawn_text, figure_style
 
 PANEL = 3.6
 LINE = 0.2
 TOP = 0.6
 BOTTOM = 0.2
-COLOURS = {"believe": GREEN, "check": ORANGE, "unknown": VERMILLION}
-"""Green means believe, and nothing else."""
+COLOURS = {"believe": "#00704A", "check": "#8A5A00", "unknown": "#6B3FA0"}
+"""Those of the bench's page, as text on white; green means believe, and nothing else."""
 
 
 @figure_style()
@@ -51,7 +51,7 @@ def draw_inspection(
         photo = fit(photo, PHOTO_PIXELS)
     panel_height = PANEL * min(1.6, photo.shape[0] / photo.shape[1])
     first, *others = lines
-    texts = [(first, COLOURS[belief]), *((line, INK) for line in others), *((line, VERMILLION) for line in warnings)]
+    texts = [(first, COLOURS[belief]), *((line, INK) for line in others), *((line, WRONG_COLOUR) for line in warnings)]
     bar = BAR_SPACE if density is not None else BOTTOM
     height = TOP + panel_height + (len(texts) + 1) * LINE + bar
     canvas = Canvas(2 * PANEL + GAP + 2 * MARGIN, height, drawn_text(name, 70))
@@ -81,6 +81,6 @@ def _frame(canvas: Canvas, photo: UInt8Array, panel_height: float, box: tuple[fl
         TOP + top * height,
         box_width * width,
         box_height * height,
-        colour=VERMILLION,
+        colour=WRONG_COLOUR,
         line_width=1.5,
     )

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from evalharness.records import Interval
-from evalharness.report.style import BLUE, MUTED, VERMILLION, drawn_text, figure_style, new_figure
+from evalharness.report.style import BLUE, MUTED, VERMILLION, as_text, drawn_text, figure_style, new_figure
 
 COLOURS = {"before": VERMILLION, "after": BLUE}
 
@@ -78,7 +78,7 @@ def _draw(axes: Axes, rows: Sequence[BeforeAndAfter], form: str) -> None:
                 xycoords=("axes fraction", "data"),
                 va="center",
                 fontsize=7.5,
-                color=colour,
+                color=as_text(colour),
                 annotation_clip=False,
             )
     axes.set_yticks(range(len(rows)), [f"{drawn_text(row.name, 34)} (n = {row.num_images:,})" for row in rows])

@@ -42,5 +42,5 @@ def draw_risk_coverage(
     axes.set_title(f"{num_photos:,} photos, each judged as if it were new. Lower is better.", fontsize=9, color=MUTED)
     figure.suptitle("How many verdicts can be believed at which error")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(loc="upper left", frameon=False)
+    axes.legend(loc="upper left", framealpha=0.9, edgecolor="none")
     return figure

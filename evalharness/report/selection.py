@@ -18,8 +18,8 @@ def select_rows(samples: pd.DataFrame, rule: Rule, num: int, seed: int) -> list[
         samples: With the columns `row_id, label, correct, confidence`, and `noise_rank` if maps were ranked; their
             order has no influence.
         rule: `noisiest`: lowest `noise_rank` first, none where maps were not ranked. `worst_mistakes`: wrong, highest
-            confidence in the wrong class first. `most_confident`: right, highest confidence first, the classes taking
-            turns. `random`: by a hash of seed and row id.
+            confidence in the wrong class first; `most_confident`: right, highest confidence first; of both, the true
+            classes take turns. `random`: by a hash of seed and row id.
         num: Most rows wanted.
         seed: Of `random`.
 
@@ -33,9 +33,8 @@ def select_rows(samples: pd.DataFrame, rule: Rule, num: int, seed: int) -> list[
         chosen = samples.assign(order=_hashes(samples, seed)).sort_values(["order", "row_id"])
     else:
         wanted = samples[samples["correct"].astype(bool) == (rule == "most_confident")]
-        chosen = wanted.sort_values(["confidence", "row_id"], ascending=[False, True])
-    if rule == "most_confident":
-        turns = chosen.assign(turn=chosen.groupby("label").cumcount())
+        ordered = wanted.sort_values(["confidence", "row_id"], ascending=[False, True])
+        turns = ordered.assign(turn=ordered.groupby("label").cumcount())
         chosen = turns.sort_values(["turn", "confidence", "row_id"], ascending=[True, False, True])
     return [str(row_id) for row_id in chosen["row_id"].head(num)]
 

@@ -6,28 +6,42 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from evalharness.slugs import slug
+from evalharness.slugs import ascii_slug
 
 DPI = 110
 INK = "#222222"
 MUTED = "#666666"
 # Okabe and Ito's palette: told apart under the common kinds of colour blindness, and by lightness in print.
 BLUE, ORANGE, GREEN, VERMILLION, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9"
-RIGHT_COLOUR, WRONG_COLOUR = BLUE, VERMILLION
+PURPLE = "#CC79A7"
+# As in the page: right and wrong verdicts, photo or number; vermillion is too light for text.
+RIGHT_COLOUR, WRONG_COLOUR = BLUE, "#B84D00"
+_DARK_BLUE, _DARK_VERMILLION = "#004A75", "#8A3C00"
+RIGHT_TINTS = LinearSegmentedColormap.from_list("right", ["white", BLUE, _DARK_BLUE])
+WRONG_TINTS = LinearSegmentedColormap.from_list("wrong", ["white", VERMILLION, _DARK_VERMILLION])
+PULL_TINTS = LinearSegmentedColormap.from_list("pull", [_DARK_BLUE, BLUE, "white", VERMILLION, _DARK_VERMILLION])
+"""From what takes probability away to what adds it."""
+MIN_CONTRAST = 4.5
+"""Of text with what is behind it (WCAG 2.1, AA)."""
 RIGHT_SIGN, WRONG_SIGN = "✓", "✗"
 
 LATIN_FAMILY = "DejaVu Sans"
+SHIPPED_FAMILY = "IPAexGothic"
+"""Japanese; of matplotlib-fontja."""
 CJK_FAMILIES = (
     "Noto Sans CJK JP",
     "Noto Sans JP",
@@ -116,18 +130,28 @@ def as_image(figure: Figure) -> Image.Image:
 @figure_style()
 def _write_png(figure: Figure, target: Path | BytesIO) -> None:
     for text in figure.findobj(Text):
-        written = text.get_text()
-        if not is_drawable(written):
-            text.set_text(_WORD.sub(lambda word: word[0] if is_drawable(word[0]) else slug(word[0]), written))
+        text.set_text(replace_undrawable(text.get_text()))
     # Photos hardly compress: the lightest level takes a third of the time of the default for a few more bytes.
     figure.savefig(target, format="png", dpi=DPI, pil_kwargs={"compress_level": 1})
 
 
 @cache
 def font_families() -> tuple[str, ...]:
-    """The Latin family and the CJK families of this machine, in the order in which glyphs are looked up."""
+    """The families in which glyphs are looked up: the Latin one, the CJK ones of this machine, the shipped Japanese."""
     present = {entry.name for entry in font_manager.fontManager.ttflist}
-    return (LATIN_FAMILY, *(family for family in CJK_FAMILIES if family in present))
+    families = [LATIN_FAMILY, *(family for family in CJK_FAMILIES if family in present)]
+    if SHIPPED_FAMILY not in present and (path := _shipped_font()):
+        font_manager.fontManager.addfont(path)
+        families.append(SHIPPED_FAMILY)
+    return tuple(families)
+
+
+def _shipped_font() -> Path | None:
+    """The file in the package, found without importing it: that would set the fonts of the whole session."""
+    package = find_spec("matplotlib_fontja")
+    if package is None or package.origin is None:
+        return None
+    return Path(package.origin).parent / "fonts" / "ipaexg.ttf"
 
 
 @cache
@@ -136,6 +160,46 @@ def is_drawable(text: str) -> bool:
     with _LOCK:
         fonts = [font_manager.get_font(font_manager.findfont(family)) for family in font_families()]
         return all(any(font.get_char_index(ord(character)) for font in fonts) for character in set(text))
+
+
+def contrast(first: Any, second: Any) -> float:
+    """How far two colours are apart in lightness (WCAG 2.1): 1, the same, to 21, black and white.
+
+    Args:
+        first: Any colour that matplotlib reads; transparency is ignored.
+        second: Likewise.
+    """
+    lighter, darker = sorted((_luminance(first), _luminance(second)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(colour: Any) -> float:
+    channels = np.array(to_rgb(colour))
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return float(linear @ (0.2126, 0.7152, 0.0722))
+
+
+def text_on(background: Any) -> str:
+    """Black or white, whichever reads better on the background; either has the least contrast on any colour."""
+    return "white" if contrast("white", background) > contrast("black", background) else "black"
+
+
+@cache
+def as_text(colour: str) -> str:
+    """The colour, as dark as text in it must be on white."""
+    channels = np.array(to_rgb(colour))
+    while contrast(channels, "white") < MIN_CONTRAST:
+        channels *= 0.97
+    return to_hex(tuple(channels))
+
+
+def replace_undrawable(text: str) -> str:
+    """The text with the slug of each word that the fonts of this machine lack a character of."""
+    return (
+        text
+        if is_drawable(text)
+        else _WORD.sub(lambda word: word[0] if is_drawable(word[0]) else ascii_slug(word[0]), text)
+    )
 
 
 def drawn_text(text: str, max_width: int | None = None) -> str:
@@ -147,7 +211,7 @@ def drawn_text(text: str, max_width: int | None = None) -> str:
             names often differ at their ends.
     """
     line = " ".join(text.split())
-    line = line if is_drawable(line) else slug(text)
+    line = line if is_drawable(line) else ascii_slug(text)
     if max_width is None or text_width(line) <= max_width:
         return line
     head = _first_columns(line, (max_width - 1) * 2 // 3)

@@ -15,15 +15,20 @@ from evalharness.records import Dataset, Evaluation, FloatArray, WeightsSource
 from evalharness.results.failed_rows import KeptRows
 from evalharness.results.model_properties import ModelProperties
 from evalharness.results.recipe import fingerprint
-from evalharness.slugs import slug
+from evalharness.slugs import ascii_slug, slug
 
 MAX_COMPLETENESS_ERROR = 0.01
 """Of the score, or of one logit where the score is smaller: above it a map that should add up does not."""
 
 
 def default_folder(runs_dir: Path, run_name: str, digest: str) -> Path:
-    """`runs_dir`/results/<run>-<recipe>: one folder a recipe, so that equal recipes meet and others never do."""
-    return runs_dir / "results" / f"{slug(run_name.replace(' ', '-'))}-{digest[:10]}"
+    """`runs_dir`/results/<run>-<recipe>: one folder a recipe, so that equal recipes meet and others never do.
+
+    One that has the name in ASCII, as earlier versions wrote it, is used where it is there.
+    """
+    name = run_name.replace(" ", "-")
+    folder, earlier = (runs_dir / "results" / f"{written}-{digest[:10]}" for written in (slug(name), ascii_slug(name)))
+    return earlier if earlier.is_dir() and not folder.is_dir() else folder
 
 
 def build_manifest(

@@ -11,8 +11,8 @@ from evalharness.tracking.run_fields import WITH_INTERVAL
 TITLES = {"accuracy": "accuracy", "macro_f1": "macro F1", "ece": "calibration error"}
 WHERE_TO_LOOK = """\
 **Where it looked:** photo beside map, of the same images in every run, are image charts of *Compare* (`overlay/...`). \
-*Artifacts → figures* holds the confusion matrix, the calibration curve, the prediction grid and the sheets of \
-mistakes; *results* every number, and `report.html`: all images, to sort \
+*Artifacts → figures* holds the worst mistakes, the confusion matrix, the calibration curve, the prediction grid and \
+more sheets; *results* every number, and `report.html`: all images, to sort \
 and filter; `samples.json` a row per image."""
 _ESCAPED = str.maketrans(
     {character: f"\\{character}" for character in r"\`*_{}[]()#+-.!|~"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
@@ -50,15 +50,22 @@ def _findings(evaluation: FinishedEvaluation) -> list[str]:
 
 
 def _pictures(evaluation: FinishedEvaluation) -> list[str]:
-    """The confusion matrix, and the worst mistakes (the last sheet by name) with the first map beside them."""
+    """The worst mistakes with the first map beside them, and the confusion matrix.
+
+    Where nothing is wrong, or in results of earlier versions, another sheet of the first map: the last by name.
+    """
     names = [path.name for path in evaluation.figures]
-    sheets = [
-        name
-        for map_id in evaluation.map_ids[:1]
-        for name in sorted(names)
-        if fnmatchcase(name, f"pairs_*.{map_id}.png")
-    ]
-    return [name for name in ("confusion_matrix.png", *sheets[-1:]) if name in names]
+    sheets = (
+        ["worst_mistakes.png"]
+        if "worst_mistakes.png" in names
+        else [
+            name
+            for map_id in evaluation.map_ids[:1]
+            for name in sorted(names)
+            if fnmatchcase(name, f"pairs_*.{map_id}.png")
+        ]
+    )
+    return [name for name in (*sheets[-1:], "confusion_matrix.png") if name in names]
 
 
 def _headline(evaluation: FinishedEvaluation) -> str:

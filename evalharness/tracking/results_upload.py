@@ -2,12 +2,12 @@
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from evalharness.slugs import slug
+from evalharness.slugs import ascii_form, ascii_slug
 from evalharness.tracking.client import connect, failures_told, http_limits, shown_uri
 from evalharness.tracking.description import describe
 from evalharness.tracking.finished_evaluation import FinishedEvaluation
@@ -147,7 +147,7 @@ def _log_overlays(client: "MlflowClient", run_id: str, evaluation: FinishedEvalu
 
     logged = _logged_images(client, run_id)
     for path in evaluation.overlays:
-        key = _image_key(path.stem)
+        key = _image_key(path.stem, evaluation.map_ids)
         stored = [name for name in logged if name.startswith(f"{key.replace('/', '~')}+")]
         # Two files an image: the picture and its thumbnail.
         if len(stored) < 2:
@@ -175,11 +175,13 @@ def _logged_images(client: "MlflowClient", run_id: str) -> list[str]:
         return []
 
 
-def _image_key(stem: str) -> str:
-    """`<class>.<row>.<map_id>` becomes `overlay/<map_id>/<class>.<row>`."""
-    class_name, row, map_id = stem.split(".", 2)
-    key = f"overlay/{map_id}/{class_name}.{row}"
-    return key if len(key) <= MAX_IMAGE_KEY else f"overlay/{slug(map_id)}/{slug(f'{class_name}.{row}')}"
+def _image_key(stem: str, map_ids: Sequence[str]) -> str:
+    """`<class>.<row>.<map_id>` becomes `overlay/<map_id>/<class>.<row>`, in ASCII: MLflow takes nothing else here."""
+    map_id = max((known for known in map_ids if stem.endswith(f".{known}")), key=len)
+    class_name, _, row = stem.removesuffix(f".{map_id}").partition(".")
+    image = f"{ascii_form(class_name)}.{ascii_form(row)}"
+    key = f"overlay/{map_id}/{image}"
+    return key if len(key) <= MAX_IMAGE_KEY else f"overlay/{ascii_slug(map_id)}/{ascii_slug(image)}"
 
 
 def _shareable(config: Mapping[str, Any]) -> dict[str, Any]:

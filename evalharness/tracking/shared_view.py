@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from evalharness.slugs import slug
+from evalharness.slugs import ascii_slug
 from evalharness.tracking.client import connect, failures_told, http_limits
 from evalharness.tracking.runs import SWEEP_TAG
 from evalharness.tracking.store import Store
@@ -59,7 +59,7 @@ def save_view(store: Store, sweep: str) -> str:
     Raises:
         TrackingError: The store does not take it.
     """
-    key = slug(sweep)
+    key = ascii_slug(sweep)
     with (
         http_limits(timeout_s=30, max_retries=2),
         failures_told("the view of the sweep cannot be stored", store.uri, "Check the store"),

@@ -18,7 +18,7 @@ from evalharness.report.html.embedded_figures import embed_pictures, jpeg_uri
 from evalharness.report.html.flips import FlipGallery, by_change, flip_data, gather_flips
 from evalharness.report.html.rendering import MAX_BYTES, Page, as_json, render, write_fitting
 from evalharness.report.html.thumbnails import Thumbnail, draw_over, to_jpeg
-from evalharness.slugs import slug
+from evalharness.slugs import file_slugs
 
 NUM_STATIC, NUM_EVIDENCE = 12, 2
 """Flips whose pictures are there without the script, and those of them that stand at the top."""
@@ -102,7 +102,8 @@ def _render(contents: ComparisonContents, gallery: FlipGallery | None) -> Page:
 
 def _figure_titles(contents: ComparisonContents) -> dict[str, str]:
     """By name of the file without its ending, in the order of the page."""
-    by_class = {f"per_class.{slug(pair['name'])}": f"{pair['name']}: every class" for pair in contents.pairs}
+    slugs = file_slugs(pair["name"] for pair in contents.pairs)
+    by_class = {f"per_class.{written}": f"{name}: every class" for name, written in slugs.items()}
     return {"differences": "Difference of every number", "calibration": "Confidence against accuracy", **by_class}
 
 

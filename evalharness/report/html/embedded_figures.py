@@ -24,7 +24,7 @@ TITLES = {
     "what_is_it": "What the hottest regions look like",
 }
 """By the name of the file, in the order of the page."""
-IN_GALLERY = ("confusion_matrix*", "prediction_grid*", "pairs_*", "flips.*", "concepts")
+IN_GALLERY = ("confusion_matrix*", "prediction_grid*", "worst_mistakes*", "pairs_*", "flips.*", "concepts")
 """What the page shows in a form of its own."""
 MAX_PNG, MAX_TOTAL, MAX_SIDE, JPEG_QUALITY = 160_000, 3_000_000, 1400, 78
 

@@ -153,6 +153,19 @@ def test_gates_name_the_worst_rows():
     assert broken_gates(GateConfig(max_relies_rate=0.4, max_distractor_lift=2.5), found) == ()
 
 
+def test_a_row_says_which_region_most_of_its_map_lies_on():
+    rows = [("a", "m", "dog", 0.2, "clean"), ("a", "m", "cat", 0.7, "relies"), ("b", "m", "dog", 0.31, "undetermined"),
+            ("c", "m", "dog", np.nan, "clean"), ("a", "n", "dog", 0.5, "looks only"),
+            ("d", "m", "rose", 0.9, "relies")]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["row_id", "map_id", "category", "share", "quadrant"])
+    table["role"] = np.where(table["category"] == "rose", "object", "distractor")
+    columns = replace(audited(4, deltas=np.ones(4), lift=1), table=table).row_columns
+    assert {name: values.to_dict() for name, values in columns.items()} == {
+        "looks_at.m": {"a": "70% on cat (relies)", "b": "31% on dog", "d": "90% on rose (object)"},
+        "looks_at.n": {"a": "50% on dog (looks only)"},
+    }
+
+
 def test_what_is_not_known_does_not_hold():
     found = audited(4, deltas=np.ones(4), lift=np.nan)
     broken = broken_gates(GateConfig(max_relies_rate=0.9, max_distractor_lift=9), found)

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 
+import pandas as pd
 import pytest
 
 from evalharness.config import RunConfig
@@ -109,6 +110,23 @@ def test_stages_run_in_their_order_and_see_what_those_before_them_found(config):
     assert [found.count for found in findings] == [0, 11]
     inputs = type("Inputs", (), {"config": config})
     assert broken_gates(inputs, stages, findings) == ["0 before.", "11 before."]
+
+
+@dataclass(frozen=True)
+class Remarked(Counted):
+    """Says something of some rows."""
+
+    of_rows: dict[str, str]
+
+    @property
+    def row_columns(self):
+        return {"remark": pd.Series(self.of_rows, dtype=object)}
+
+
+def test_a_row_keeps_what_the_first_stage_says_of_it():
+    findings = Findings({"one": Remarked(1, {"a": "cat"}), "two": Remarked(2, {"a": "concept 1", "b": "concept 2"})})
+    (column,) = findings.row_columns.values()
+    assert column.to_dict() == {"a": "cat", "b": "concept 2"}
 
 
 def test_a_finding_has_no_numbers_columns_or_figures_unless_it_says_so():

@@ -2,9 +2,11 @@ import itertools
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 
 from evalharness.records import ClassMetrics, Interval
 from evalharness.report import draw_confusion_matrix, draw_per_class, draw_reliability
+from evalharness.report.style import BLUE, VERMILLION
 
 NAN = float("nan")
 
@@ -37,7 +39,7 @@ class TestConfusionMatrix:
     def test_class_without_images_has_no_percentages(self):
         percent = draw_confusion_matrix(self.CONFUSION, ["a", "b", "c"]).axes[1]
         assert {cell_texts(percent)[2, column] for column in range(3)} == {"-"}
-        assert np.ma.getmaskarray(percent.images[0].get_array())[2].all()
+        assert all(np.ma.getmaskarray(image.get_array())[2].all() for image in percent.images)
 
     def test_axes_titles_and_units(self):
         figure = draw_confusion_matrix(self.CONFUSION, ["a", "b", "c"])
@@ -45,8 +47,16 @@ class TestConfusionMatrix:
             assert axes.get_xlabel() == "Predicted label"
             assert axes.get_ylabel() == "True label"
             assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b", "c"]
-        assert [axes.get_ylabel() for axes in figure.axes[2:]] == ["images", "% of true class"]
+        bars = [axes.get_ylabel() for axes in figure.axes[2:] if axes.get_ylabel()]
+        assert bars == [f"{unit} (blue: right, red: wrong)" for unit in ("images", "% of true class")]
         assert "210 images" in figure.get_suptitle()
+
+    def test_right_and_wrong_have_the_tints_of_the_page(self):
+        right, wrong = draw_confusion_matrix(self.CONFUSION, ["a", "b", "c"]).axes[0].images
+        np.testing.assert_array_equal(np.ma.filled(right.get_array(), -1), np.where(np.eye(3), self.CONFUSION, -1))
+        np.testing.assert_array_equal(np.ma.filled(wrong.get_array(), -1), np.where(np.eye(3), -1, self.CONFUSION))
+        assert (to_hex(right.cmap(128)), to_hex(wrong.cmap(128))) == (BLUE.lower(), VERMILLION.lower())
+        assert right.get_clim() == wrong.get_clim()
 
     @pytest.mark.parametrize("num_classes", [2, 12, 30, 130])
     @pytest.mark.parametrize("name", ["c{}", "a class with quite a long name {}"])

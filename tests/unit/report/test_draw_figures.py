@@ -3,7 +3,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from made_up_run import GRID, build_run
+from made_up_run import GRID, build_run, frame_of
 from PIL import Image
 
 from evalharness.config import ReportConfig
@@ -35,14 +35,16 @@ def test_every_figure_is_written(tmp_path):
     run, folder = build_run(), tmp_path / "new" / "figures"
     paths = draw(run, folder)
     names = [path.relative_to(folder).as_posix() for path in paths]
-    sheets = [f"pairs_{rule}.{map_id}.png" for rule in CONFIG.contact_sheet for map_id in run.maps]
-    singles = ["confusion_matrix.png", "reliability.png", "per_class.png", "prediction_grid.png"]
+    rules = [rule for rule in CONFIG.contact_sheet if rule != "worst_mistakes"]
+    sheets = [f"pairs_{rule}.{map_id}.png" for rule in rules for map_id in run.maps]
+    singles = ["worst_mistakes.png", "worst_mistakes.grad_attention.true.png"]
+    singles += ["confusion_matrix.png", "reliability.png", "per_class.png", "prediction_grid.png"]
     assert names[: len(singles + sheets)] == singles + sheets
     assert Counter(names) == Counter(path.relative_to(folder).as_posix() for path in folder.rglob("*.png"))
     assert len(names) == len(singles + sheets) + 4 * len(run.maps)
     for path in paths:
         assert np.ptp(np.asarray(Image.open(path))) > 0
-        assert re.fullmatch(r"[A-Za-z0-9_.-]+", path.name)
+        assert re.fullmatch(r"[\w.-]+", path.name)
 
 
 def test_overlays_are_photo_beside_overlay_under_keys_of_class_row_and_map(tmp_path):
@@ -62,6 +64,17 @@ def test_overlays_are_photo_beside_overlay_under_keys_of_class_row_and_map(tmp_p
         image = np.asarray(Image.open(tmp_path / "overlays" / name))
         np.testing.assert_array_equal(image[:, :OVERLAY_PIXELS], photo)
         np.testing.assert_array_equal(image[:, -OVERLAY_PIXELS:], drawn)
+
+
+def test_overlays_of_names_that_look_alike_are_files_of_their_own(tmp_path):
+    rows = [("c", "a.b"), ("b.c", "a"), ("B.C", "a"), ("d/e", "バラ")]
+    samples = frame_of([(row_id, label, label, 0.9) for row_id, label in rows])
+    maps = {"rollout": np.ones((4, *GRID), np.float32), "libra.true": np.ones((4, *GRID), np.float32)}
+    config = ReportConfig(contact_sheet=(), num_logged_images=4)
+    draw(build_run(), tmp_path, config, samples=samples, maps=maps, photo=lambda _: np.zeros((8, 8, 3), np.uint8))
+    names = [path.name for path in (tmp_path / "overlays").iterdir()]
+    assert len({name.casefold() for name in names}) == 4 * 2
+    assert {"a-b.c.rollout.png", "a-b.c.libra.true.png", f"バラ.{slug('d/e')}.rollout.png"} <= set(names)
 
 
 def test_runs_with_other_results_log_the_same_images(tmp_path):
@@ -99,12 +112,14 @@ def test_each_photo_of_a_sheet_is_read_once(tmp_path):
         return run.photo(row_id)
 
     draw(run, tmp_path, photo=photo)
-    assert len(asked) == 16 + len(CONFIG.contact_sheet) * CONFIG.num_pairs + CONFIG.num_logged_images
+    num_mistakes = (~run.samples["correct"]).sum()
+    assert len(asked) == num_mistakes + 16 + 3 * CONFIG.num_pairs + CONFIG.num_logged_images
 
 
 def test_evaluation_without_maps(tmp_path):
     names = {path.name for path in draw(build_run(), tmp_path, maps={})}
-    assert names == {"confusion_matrix.png", "reliability.png", "per_class.png", "prediction_grid.png"}
+    singles = {"confusion_matrix.png", "reliability.png", "per_class.png", "prediction_grid.png"}
+    assert names == {*singles, "worst_mistakes.png"}
 
 
 def test_memory_mapped_maps(tmp_path):

@@ -10,6 +10,7 @@ import matplotlib
 import numpy as np
 import pytest
 from made_up_run import build_run
+from matplotlib import font_manager
 from PIL import Image
 
 import evalharness
@@ -23,7 +24,15 @@ from evalharness.report import (
     draw_pull,
     draw_reliability,
 )
-from evalharness.report.style import drawn_text, figure_style, new_figure, save_figure, text_width
+from evalharness.report.style import (
+    drawn_text,
+    figure_style,
+    font_families,
+    is_drawable,
+    new_figure,
+    save_figure,
+    text_width,
+)
 
 NO_GLYPH = "\U0001f339"
 
@@ -53,7 +62,7 @@ def test_settings_of_the_session_do_not_show(run, tmp_path):
 
 
 def test_pyplot_is_never_imported():
-    script = "import sys, evalharness.report; assert 'matplotlib.pyplot' not in sys.modules"
+    script = "import sys, evalharness.report; assert not {'matplotlib.pyplot', 'matplotlib_fontja'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", script], check=True, cwd=Path(evalharness.__file__).parents[1])
 
 
@@ -76,6 +85,31 @@ def test_drawing_in_threads_equals_drawing_alone(tmp_path):
         thread.join()
     assert len(drawn) == 4
     assert all(np.array_equal(image, alone) for image in drawn.values())
+    assert dict(matplotlib.rcParams) == before
+
+
+@pytest.fixture
+def machine_without_cjk_fonts(monkeypatch):
+    own = [font for font in font_manager.fontManager.ttflist if font.name.startswith("DejaVu")]
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", own)
+    for cached in (font_families, is_drawable):
+        cached.cache_clear()
+    yield
+    for cached in (font_families, is_drawable):
+        cached.cache_clear()
+
+
+@pytest.mark.usefixtures("machine_without_cjk_fonts")
+def test_japanese_names_are_drawn_on_a_machine_without_a_font_for_them(tmp_path):
+    names = ["バラ", "ひまわり", "薔薇", "ﾊﾞﾗ"]
+    before = dict(matplotlib.rcParams)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figure = draw_confusion_matrix(np.eye(4, dtype=int), names)
+        save_figure(figure, tmp_path / "matrix.png")
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == names
+    assert drawn_text("写真/バラ 1.jpg") == "写真/バラ 1.jpg"
+    assert "matplotlib_fontja" not in sys.modules
     assert dict(matplotlib.rcParams) == before
 
 

@@ -34,8 +34,8 @@ def test_the_noisiest_go_by_their_place_and_maps_without_one_are_left_out():
     assert select_rows(SAMPLES, "noisiest", 4, seed=1) == []
 
 
-def test_worst_mistakes_are_the_most_confident_wrong_ones():
-    assert select_rows(SAMPLES, "worst_mistakes", 3, seed=0) == ["c2", "b1", "b3"]
+def test_worst_mistakes_are_the_most_confident_wrong_ones_and_no_class_fills_them():
+    assert select_rows(SAMPLES, "worst_mistakes", 4, seed=0) == ["c2", "b1", "a3", "b3"]
 
 
 def test_most_confident_takes_the_classes_in_turn():

@@ -42,6 +42,15 @@ def test_only_pictures_that_exist_are_shown(results):
     assert "figures%2Fpairs_worst_mistakes.grad_attention.png" in text
 
 
+def test_the_worst_mistakes_come_before_the_confusion_matrix(results):
+    folder = results()
+    for name in ("pairs_random.grad_attention", "worst_mistakes", "worst_mistakes.rollout"):
+        (folder / "figures" / f"{name}.png").write_bytes(b"")
+    text = describe(FinishedEvaluation.read(folder), "1a2b")
+    shown = [part.split("&")[0] for part in text.split("get-artifact?path=")[1:]]
+    assert shown == ["figures%2Fworst_mistakes.png", "figures%2Fconfusion_matrix.png"]
+
+
 def test_findings_are_told_before_the_table(results):
     evaluation = FinishedEvaluation.read(results())
     evaluation.manifest["findings"] = {

@@ -15,7 +15,7 @@ from evalharness.console import interval_text, new_table, percent_text
 from evalharness.evaluating.album import Album
 from evalharness.evaluating.stage import Finding
 from evalharness.records import Interval
-from evalharness.slugs import slug
+from evalharness.slugs import file_slugs, slug
 
 QUADRANT_TITLES = {
     "relies": "Relies: looks at the distractor and uses it",
@@ -116,6 +116,19 @@ class AuditFinding(Finding):
         return measures
 
     @property
+    def row_columns(self) -> dict[str, pd.Series]:
+        """`looks_at.<map_id>`: the annotated region that most of the map lies on, and the quadrant if it is known."""
+        columns = {}
+        for map_id, rows in self.table.dropna(subset=["share"]).groupby("map_id", sort=False):
+            most = rows.sort_values(["share", "category"], ascending=[False, True]).drop_duplicates("row_id")
+            told = [
+                f"{row['share']:.0%} on {row['category']}{_remark(row['role'], row['quadrant'])}"
+                for row in most.to_dict("records")
+            ]
+            columns[f"looks_at.{map_id}"] = pd.Series(told, index=most["row_id"], dtype=object)
+        return columns
+
+    @property
     def plain(self) -> dict[str, Any]:
         """Summaries, the pull matrix and its lead."""
         return {
@@ -156,6 +169,7 @@ class AuditFinding(Finding):
 
     def _draw_most_drawn(self, album: Album) -> None:
         """`pairs_noisiest.<category>.png` of each distractor: the images whose map lies most on it first."""
+        slugs = file_slugs(self.most_drawn)
         for category, row_ids in self.most_drawn.items():
             shares = self.distractors[category][1].set_index("row_id")["share"].to_dict()
             pairs = [
@@ -163,7 +177,14 @@ class AuditFinding(Finding):
                 for row_id in row_ids[: album.config.num_pairs]
             ]
             title = f"Most of the map on {category} first — {self.main_map}"
-            album.save_pairs(f"pairs_noisiest.{slug(category)}", title, pairs)
+            album.save_pairs(f"pairs_noisiest.{slugs[category]}", title, pairs)
+
+
+def _remark(role: str, quadrant: str) -> str:
+    """What is known of a region behind its name; that a verdict relies on the object is as it should be."""
+    if role != "distractor":
+        return f" ({role})"
+    return f" ({quadrant})" if quadrant in QUADRANT_TITLES else ""
 
 
 def tell_audit(plain: Mapping[str, Any]) -> Iterator[Table | Text]:

@@ -128,6 +128,19 @@ class ConceptsFinding(Finding):
         return {"concepts/num_harmful": float(len(self.harmful)), "concepts/max_pull": largest}
 
     @property
+    def row_columns(self) -> dict[str, pd.Series]:
+        """`looks_at.<map_id>`: the concept that most of the map lies on."""
+        names = {entry.concept.number: entry.concept for entry in self.concepts}
+        rows = self.table[self.table["is_assigned"] & self.table["concept"].isin(list(names))]
+        most = rows.sort_values(["share", "concept"], ascending=[False, True]).drop_duplicates("row_id")
+        told = []
+        for row in most.to_dict("records"):
+            concept = names[row["concept"]]
+            kind = "harmful" if concept.is_harmful else concept.role
+            told.append(f"{row['share']:.0%} on {concept.name} ({kind})")
+        return {f"looks_at.{self.map_id}": pd.Series(told, index=most["row_id"], dtype=object)}
+
+    @property
     def plain(self) -> dict[str, Any]:
         """As the manifest keeps it."""
         names = (
