@@ -41,6 +41,7 @@ def draw_flips(folder: Path, findings: ComparisonFindings, table: pd.DataFrame) 
     for pair in findings.pairs:
         both = (findings.reference, runs[pair.name])
         lineup: list[LineupRow] = []
+        shown_by_kind = {"broken": 0, "fixed": 0}
         for kind in ("broken", "fixed"):
             rows = table[(table["run"] == pair.name) & (table["kind"] == kind)].head(findings.config.num_flips)
             row_slugs = file_slugs(rows["row_id"])
@@ -51,8 +52,13 @@ def draw_flips(folder: Path, findings: ComparisonFindings, table: pd.DataFrame) 
                 if map_id is not None and number < MAX_LINEUP_ROWS:
                     similarity = rows.iloc[number].get(f"similarity.{map_id}", np.nan)
                     lineup.append(_lineup_row(both, row_id, map_id, _remark(kind, similarity)))
+                    shown_by_kind[kind] += 1
         if lineup:
-            title = f"Broken and fixed: {map_id} of each run's own verdict"
+            broken, fixed = shown_by_kind["broken"], shown_by_kind["fixed"]
+            title = (
+                f"{broken} of {pair.num_broken:,} broken and {fixed} of {pair.num_fixed:,} fixed verdicts of "
+                f"{pair.num_images:,} images — {map_id} of each run's own"
+            )
             names = [findings.reference.name, pair.name]
             density_max = findings.reference.config.report.density_max
             figure = draw_lineup(lineup, names, title=title, density_max=density_max)

@@ -42,11 +42,15 @@ def draw_figures(folder: Path, before: VisionTransformer, after: VisionTransform
         if change.is_tested
     ]
     if pulls:
-        report.save_figure(draw_pulls(pulls[:MAX_PULLS], mended.evaluation.min_pull), folder / "pull.png")
+        report.save_figure(draw_pulls(pulls[:MAX_PULLS], mended.evaluation.min_pull, len(pulls)), folder / "pull.png")
     spec = shown_map(mended)
-    rows = [] if spec is None else _wrong_photos(before, after, mended, spec)
+    wrong = choose_wrong(mended)
+    rows = [] if spec is None else _wrong_photos(before, after, mended, wrong[:MAX_ROWS], spec)
     if spec is not None and rows:
-        title = f"With what harmed, and wrong before: {spec.map_id} of each verdict"
+        title = (
+            f"{len(rows)} of {len(wrong)} photos with what harmed, named wrong before, as the model gets them — "
+            f"{spec.map_id} of each verdict"
+        )
         density_max = mended.evaluation.config.report.density_max
         report.save_figure(
             draw_lineup(rows, ["before", "after"], title=title, density_max=density_max), folder / "maps.png"
@@ -74,13 +78,17 @@ def choose_wrong(mended: Mended) -> list[tuple[CategoryProof, int]]:
             wrong = np.flatnonzero(probs.argmax(axis=1) != labels)
             ranked += [(not is_right[place], -probs[place].max(), entry, int(place)) for place in wrong]
     ranked.sort(key=lambda found: found[:2])
-    return [(entry, place) for _, _, entry, place in ranked[:MAX_ROWS]]
+    return [(entry, place) for _, _, entry, place in ranked]
 
 
 def _wrong_photos(
-    before: VisionTransformer, after: VisionTransformer, mended: Mended, spec: MapSpec
+    before: VisionTransformer,
+    after: VisionTransformer,
+    mended: Mended,
+    chosen: Sequence[tuple[CategoryProof, int]],
+    spec: MapSpec,
 ) -> Sequence[LineupRow]:
-    chosen, evaluation = choose_wrong(mended), mended.evaluation
+    evaluation = mended.evaluation
     if not chosen:
         return ()
     images = np.stack([mended.proof.shots[entry.shots[place]].load() for entry, place in chosen])

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from evalharness.attention.faithfulness_verdict import MapFaithfulness
 
 PANELS = (
-    ("faithfulness", "Faithfulness\ninsertion − deletion AUC (higher is better)"),
-    ("saco", "SaCo\n−1 to 1 (higher is better)"),
-    ("head_similarity", "Similarity under a randomised head\nrank correlation (lower: sees the class)"),
+    ("faithfulness", "Faithfulness", "insertion − deletion AUC (higher is better)"),
+    ("saco", "SaCo", "−1 to 1 (higher is better)"),
+    ("head_similarity", "Similarity under a randomised head", "rank correlation (lower: sees the class)"),
 )
 ROW_INCHES = 0.38
 
@@ -30,16 +30,17 @@ def draw_faithfulness(trust: Sequence["MapFaithfulness"], *, max_head_similarity
     """
     figure = new_figure(11, 1.6 + ROW_INCHES * len(trust))
     panels = figure.subplots(1, len(PANELS), sharey=True)
-    for axes, (measure, title) in zip(panels, PANELS, strict=True):
+    for axes, (measure, title, unit) in zip(panels, PANELS, strict=True):
         _draw_panel(axes, trust, measure)
-        axes.set_title(title)
+        axes.set(title=title, xlabel=unit)
     panels[0].axvline(0, color=MUTED, linewidth=0.8)
     panels[1].axvline(0, color=MUTED, linewidth=0.8)
     panels[2].axvline(max_head_similarity, color=MUTED, linewidth=0.8, linestyle="--")
     panels[0].set_yticks(range(len(trust)), [entry.map_id for entry in trust])
-    panels[0].invert_yaxis()
+    panels[0].set_ylim(len(trust) - 0.5, -0.5)
     figure.suptitle(
-        f"Can the maps be believed? {trust[0].num_images} images; blue: beats random and center, sees the class"
+        f"Can the maps be believed? {trust[0].num_images:,} images; blue: beats random and center, and sees the class; "
+        "red: does not, or cannot tell"
     )
     return figure
 

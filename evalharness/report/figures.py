@@ -25,9 +25,9 @@ WORST: Rule = "worst_mistakes"
 LOOKS_AT = "looks_at."
 """Before a map's id: the column with the region that the map of each row lies on."""
 SHEET_TITLES: Mapping[Rule, str] = {
-    "noisiest": "Noisiest maps first",
-    "most_confident": "Most confident: right, the classes taking turns",
-    "random": "Random images",
+    "noisiest": "{shown} of {images} images, the noisiest maps first",
+    "most_confident": "{shown} of {right} right verdicts of {images} images, the surest first, classes taking turns",
+    "random": "{shown} of {images} images, chosen at random",
 }
 
 
@@ -82,7 +82,10 @@ def draw_figures(  # noqa: PLR0917
     ]
     for rule in (rule for rule in config.contact_sheet if rule != WORST):
         row_ids = select_rows(samples, rule, config.num_pairs, seed)
-        paths += _draw_sheets(_pairs(samples, maps, photo, row_ids, extent=extent), rule, folder, config)
+        right = f"{int(samples['correct'].sum()):,}"
+        title = SHEET_TITLES[rule].format(shown=len(row_ids), right=right, images=f"{len(samples):,}")
+        pairs = _pairs(samples, maps, photo, row_ids, extent=extent)
+        paths += _draw_sheets(pairs, title, folder / f"pairs_{rule}", config)
     logged = select_logged(samples, config.num_logged_images, seed)
     return paths + _draw_overlays(_pairs(samples, maps, photo, logged, extent=extent), folder / "overlays", config)
 
@@ -159,14 +162,16 @@ def _pairs(
 
 
 def _draw_sheets(
-    pairs: Mapping[str, Sequence[AttentionPair]], rule: Rule, folder: Path, config: ReportConfig
+    pairs: Mapping[str, Sequence[AttentionPair]], title: str, path: Path, config: ReportConfig
 ) -> list[Path]:
+    """A sheet for each map; the path without the map's id and the ending."""
     paths = []
     for map_id, chosen in pairs.items():
         if chosen:
-            title = f"{SHEET_TITLES[rule]} — {map_id}"
-            sheet = draw_contact_sheet(chosen, title=title, density_max=config.density_max, style=config.style)
-            paths.append(save_figure(sheet, folder / f"pairs_{rule}.{map_id}.png"))
+            sheet = draw_contact_sheet(
+                chosen, title=f"{title} — {map_id}", density_max=config.density_max, style=config.style
+            )
+            paths.append(save_figure(sheet, path.with_name(f"{path.name}.{map_id}.png")))
     return paths
 
 

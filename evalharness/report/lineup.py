@@ -65,7 +65,7 @@ def draw_lineup(rows: Sequence[LineupRow], run_names: Sequence[str], *, title: s
         density_max: Density at the top of the colour scale.
     """
     height = PANEL * aspect([row.photo for row in rows])
-    row_height = 4 * LINE + height + 1.5 * ROW_SPACE
+    row_height = 2.4 * LINE + height + 1.5 * ROW_SPACE
     num_columns = 1 + len(run_names)
     canvas = Canvas(num_columns * (PANEL + GAP) + 2 * MARGIN, TOP + LINE + len(rows) * row_height + BAR_SPACE, title)
     for column, name in enumerate(["photo", *run_names]):

@@ -27,7 +27,7 @@ def draw_per_class(per_class: Sequence[ClassMetrics]) -> Figure:
         per_class: One row a class; NaN where a number is not defined, which is written in place of the bar.
     """
     shown = list(per_class)
-    title = "Precision, recall and F1 by class"
+    title = f"Precision, recall and F1 by class, of {sum(row.support for row in per_class):,} images"
     if len(shown) > MAX_CLASSES:
         shown = sorted(shown, key=lambda row: (np.nan_to_num(row.f1, nan=-1), row.class_name))[:MAX_CLASSES]
         title += f": the {MAX_CLASSES} of {len(per_class)} classes with the lowest F1"

@@ -21,7 +21,7 @@ def draw_reliability(bins: Sequence[tuple[float, float, int]], ece: Interval) ->
     confidence, accuracy = np.array([row[:2] for row in bins], dtype=float).T
     counts = np.array([row[2] for row in bins], dtype=int)
     figure = new_figure(6.2, 7.4)
-    figure.suptitle(f"Reliability: expected calibration error {_interval_text(ece)}")
+    figure.suptitle(f"Reliability of {counts.sum():,} verdicts: expected calibration error {_interval_text(ece)}")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     _draw_accuracy(upper, confidence, accuracy)
     _draw_counts(lower, counts)

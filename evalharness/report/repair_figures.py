@@ -30,7 +30,7 @@ def draw_accuracies(rows: Sequence[BeforeAndAfter]) -> Figure:
     Args:
         rows: At least one.
     """
-    figure, axes = _new(rows, "Accuracy before and after the repair")
+    figure, axes = _new(rows, "Accuracy before and after the repair, on the n evaluated photos")
     _draw(axes, rows, "{:.1%}")
     axes.set_xlim(left=min(0.5, axes.get_xlim()[0]), right=1.0)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
@@ -39,25 +39,29 @@ def draw_accuracies(rows: Sequence[BeforeAndAfter]) -> Figure:
 
 
 @figure_style()
-def draw_pulls(rows: Sequence[BeforeAndAfter], limit: float) -> Figure:
+def draw_pulls(rows: Sequence[BeforeAndAfter], limit: float, num_tested: int) -> Figure:
     """What a category adds to the probability of a class, before and after.
 
     Args:
         rows: At least one.
         limit: Below which nothing is called a shortcut.
+        num_tested: Of which these are the first.
     """
-    figure, axes = _new(rows, "Pull before and after the repair")
+    shown = "" if len(rows) == num_tested else f"\nthe first {len(rows)} of {num_tested} that were tested"
+    figure, axes = _new(rows, f"Pull before and after the repair, on the n evaluated photos{shown}")
     axes.axvline(0, color=MUTED, linewidth=1)
     axes.axvline(limit, color=MUTED, linewidth=1, linestyle="--", label=f"limit {limit:g}")
     _draw(axes, rows, "{:+.3f}")
-    axes.set_xlabel("probability that it adds in images of other classes, with its interval")
+    axes.set_xlabel(
+        "probability (of 1) that the region adds to the class in photos of other classes, with its interval"
+    )
     return figure
 
 
 def _new(rows: Sequence[BeforeAndAfter], title: str) -> tuple[Figure, Axes]:
-    figure = new_figure(8.0, 1.7 + 0.5 * max(2, len(rows)))
+    figure = new_figure(8.0, 2.0 + 0.5 * max(2, len(rows)))
+    figure.suptitle(title)
     axes = figure.subplots()
-    axes.set_title(title)
     return figure, axes
 
 

@@ -44,6 +44,7 @@ LEAST_PART = 0.95
 """Of the pixels behind a text: a grid line may run under it."""
 PHOTO = np.random.default_rng(0).integers(0, 255, (32, 48, 3), np.uint8)
 DENSITY = np.linspace(0, 12, 24, dtype=np.float32).reshape(4, 6)
+LONG_NAME = "a long name of a run with every setting " * 3
 RUN_NAMES = tuple(f"run {number}" for number in range(6))
 
 
@@ -67,8 +68,10 @@ def pulls():
 
 def quadrants():
     rates = {name: SimpleNamespace(interval=interval(0.25), num_images=40) for name in QUADRANTS}
+    roles = {"cat": "distractor", "dog": "distractor", "rose": "object"}
     return [
-        SimpleNamespace(category=name, role="distractor", map_id="libra", quadrants=rates) for name in ("cat", "dog")
+        SimpleNamespace(category=name, role=role, num_images=50, map_id="libra", quadrants=rates)
+        for name, role in roles.items()
     ]
 
 
@@ -88,7 +91,23 @@ def paired(name="run 1"):
         ClassChange(label, 40, change(0.1), change(0.0), change(-0.1), 3, 4) for label in ("daisy", "roses")
     )
     metrics = {metric: change(0.05) for metric in METRICS}
-    return PairedRun(name, "run 0", 80, metrics, classes, (), 3, 4, 5, 0.5, 0.5, "same", None, 0.02, 0.3)
+    return PairedRun(
+        name,
+        LONG_NAME if name == LONG_NAME else "run 0",
+        80,
+        metrics,
+        classes,
+        (),
+        3,
+        4,
+        5,
+        0.5,
+        0.5,
+        "same",
+        None,
+        0.02,
+        0.3,
+    )
 
 
 def confusion(num_classes):
@@ -119,7 +138,7 @@ WORSE = RiskCoverage(np.linspace(0.1, 1, 10), np.full(10, 0.21))
 FIGURES = {
     "draw_accuracies": [lambda: draw_accuracies(before_and_after())],
     "draw_calibrations": [lambda: draw_calibrations(dict.fromkeys(RUN_NAMES, ((0.3, 0.4, 5), (0.9, 0.8, 20))))],
-    "draw_class_changes": [lambda: draw_class_changes(paired())],
+    "draw_class_changes": [lambda: draw_class_changes(paired()), lambda: draw_class_changes(paired(LONG_NAME))],
     "draw_concept_sheet": [
         lambda: draw_concept_sheet([ConceptStrip(PHOTO, "concept 1 (HARMFUL)", "in 9 photos")], title="Concepts")
     ],
@@ -132,7 +151,7 @@ FIGURES = {
         lambda: draw_contact_sheet([pair(), pair(True)], title="Pairs", density_max=12),
         lambda: draw_contact_sheet([pair()], title="Pairs", density_max=12, style="darkened"),
     ],
-    "draw_differences": [lambda: draw_differences([paired(name) for name in RUN_NAMES])],
+    "draw_differences": [lambda: draw_differences([paired(name) for name in (*RUN_NAMES, LONG_NAME)])],
     "draw_faithfulness": [lambda: draw_faithfulness(faithfulness(), max_head_similarity=0.9)],
     "draw_inspection": [lambda belief=belief: inspection(belief) for belief in ("believe", "check", "unknown")],
     "draw_lineup": [lambda: draw_lineup(lineup(), ["before", "after"], title="Line-up", density_max=12)],
@@ -146,7 +165,7 @@ FIGURES = {
     ],
     "draw_prediction_grid": [lambda: draw_prediction_grid(build_run().samples, lambda _: PHOTO)],
     "draw_pull": [lambda: draw_pull(pulls())],
-    "draw_pulls": [lambda: draw_pulls(before_and_after(), 0.1)],
+    "draw_pulls": [lambda: draw_pulls(before_and_after(), 0.1, 5)],
     "draw_quadrants": [lambda: draw_quadrants(quadrants())],
     "draw_region_sheet": [
         lambda: draw_region_sheet(
@@ -194,16 +213,19 @@ def texts_and_picture(figure):
 
 
 def unreadable(figure):
-    """Text and contrast of what cannot be read."""
+    """Text and contrast of what cannot be read; None of what is cut off."""
     texts, picture = texts_and_picture(figure)
     assert texts
+    height, width = picture.shape[:2]
     found = {}
     for text in texts:
         box = text.get_window_extent()
-        top, bottom = picture.shape[0] - box.y1, picture.shape[0] - box.y0
+        if min(box.x0, box.y0) < -1 or box.x1 > width + 1 or box.y1 > height + 1:
+            found[text.get_text()] = None
+            continue
+        top, bottom = height - box.y1, height - box.y0
         behind = picture[max(0, round(top)) : round(bottom), max(0, round(box.x0)) : round(box.x1)]
         measured = contrasts(luminance(np.array(to_rgb(text.get_color()))), luminance(behind))
-        assert measured.size, f"{text.get_text()!r} is drawn outside the figure"
         if np.mean(measured >= LEAST) < LEAST_PART:
             found[text.get_text()] = round(float(np.median(measured)), 2)
     return found

@@ -165,7 +165,9 @@ class AuditFinding(Finding):
                 )
                 for row in rows.head(album.config.num_pairs).to_dict("records")
             ]
-            album.save_pairs(f"pairs_{quadrant.replace(' ', '_')}", f"{title} — {self.main_map}", pairs)
+            counted = f"{len(pairs)} of {len(rows):,}" if len(pairs) < len(rows) else f"{len(rows):,}"
+            counted += f" verdict{'' if len(rows) == 1 else 's'} of {len(table):,} with one"
+            album.save_pairs(f"pairs_{quadrant.replace(' ', '_')}", f"{title} ({counted}) — {self.main_map}", pairs)
 
     def _draw_most_drawn(self, album: Album) -> None:
         """`pairs_noisiest.<category>.png` of each distractor: the images whose map lies most on it first."""
@@ -176,7 +178,8 @@ class AuditFinding(Finding):
                 album.pair(row_id, album.density(row_id, self.main_map), f"{shares[row_id]:.0%} on {category}")
                 for row_id in row_ids[: album.config.num_pairs]
             ]
-            title = f"Most of the map on {category} first — {self.main_map}"
+            counted = f"{len(pairs)} of {len(row_ids):,} images with {category}"
+            title = f"{counted}, those with most of the map on it first — {self.main_map}"
             album.save_pairs(f"pairs_noisiest.{slugs[category]}", title, pairs)
 
 

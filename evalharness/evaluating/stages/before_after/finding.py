@@ -129,7 +129,7 @@ class BeforeAfterFinding(Finding):
             before, after = (np.asarray(row[name], np.float32).reshape(grid_size) for name in ("before", "after"))
             remark = f"{row['total_variation']:.0%} of the attention moved"
             lines.append(album.row(str(row["row_id"]), [(before, ""), (after, remark)], has_verdict=(False, True)))
-        title = f"Before and after fine-tuning: {map_id}, most moved first"
+        title = f"Before and after fine-tuning: {len(lines)} of {len(rows):,} images, most moved first — {map_id}"
         album.save_columns("before_after", title, ["before", "after"], lines)
 
 

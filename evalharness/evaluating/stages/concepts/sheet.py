@@ -49,8 +49,10 @@ def draw_cards(album: Album, map_id: str, table: pd.DataFrame, concepts: Sequenc
             Image.fromarray(strip).save(folder / f"{concept['number']}.jpg", quality=JPEG_QUALITY)
             strips.append(ConceptStrip(strip, *_captions(concept)))
     if strips:
-        title = f"What {map_id} lights up again and again: harmful first, the object last"
-        album.save("concepts", draw_concept_sheet(strips[:MAX_ON_SHEET], title=title))
+        shown = strips[:MAX_ON_SHEET]
+        counted = f"{len(shown)} of {len(concepts)} concepts, harmful first, objects last"
+        title = f"What {map_id} lights up again and again: {counted}"
+        album.save("concepts", draw_concept_sheet(shown, title=title))
 
 
 def choose_crops(table: pd.DataFrame, number: int) -> pd.DataFrame:
@@ -97,7 +99,8 @@ def _captions(concept: Mapping[str, Any]) -> tuple[str, str]:
         is_tested = cell["is_significant"] is not None
         proof = f"p = {cell['p_value']:.2g} after Holm" if is_tested else "not tested: no such pull in the other half"
         pull = f"largest pull: {cell['pull']['value']:+.3f} to {cell['class_name']}, {proof}"
+    photos = "1 photo" if concept["num_photos"] == 1 else f"{concept['num_photos']} photos"
     return (
         f"{concept['name']} ({kind}): {pull}",
-        f"in {concept['num_photos']} photos ({concept['frequency']:.0%}): {describe_labels(concept['label_parts'])}",
+        f"in {photos} ({concept['frequency']:.0%}): {describe_labels(concept['label_parts'])}",
     )

@@ -122,7 +122,10 @@ class NoiseFinding(Finding):
             remark = f"{row['num_hot_artifacts']} of {row['num_hot']} hot patches are artifacts"
             cells = [(whole, remark), (shown, f"{row['num_outliers']} outlier tokens left out")]
             lines.append(album.row(row_id, cells, has_verdict=(True, True)))
-        title = f"Artifact or attention: {self.main_map} with and without outlier tokens"
+        title = (
+            f"Artifact or attention: {len(lines)} of {len(rows):,} images with outlier tokens, with and without them — "
+            f"{self.main_map}"
+        )
         album.save_columns("artifacts", title, ["all patches", "without outlier tokens"], lines)
 
 

@@ -90,7 +90,7 @@ class StressFinding(Finding):
 
     def draw(self, album: Album) -> None:
         """`stress_pull.png`, and `stress_flips.png`: the verdicts that a cut-out changed, the most confident first."""
-        album.save("stress_pull", report.draw_pull(self.pull))
+        album.save("stress_pull", report.draw_pull(self.pull, source="pasted cut-out"))
         if self.map_id is None:
             return
         classes, grid_size = album.session.inputs.classes, album.session.model_properties.grid_size
@@ -109,7 +109,11 @@ class StressFinding(Finding):
             )
             for row in flips.head(album.config.num_pairs).to_dict("records")
         ]
-        album.save_pairs("stress_flips", f"Stress: verdicts that a cut-out changed — {self.map_id}", pairs)
+        title = (
+            f"{len(pairs)} of {len(flips):,} verdicts that a pasted cut-out changed, of {len(self.table):,} with one, "
+            f"the most confident first — {self.map_id}"
+        )
+        album.save_pairs("stress_flips", title, pairs)
 
 
 def tell_stress(plain: Mapping[str, Any]) -> Iterator[Table | Text]:

@@ -78,7 +78,10 @@ class WhatIsItFinding(Finding):
             crops.append(NamedCrop(row_id, mark_box(covered, box), crop, name, confidence, remark))
         if crops:
             where = " off the object" if self.off_object else ""
-            title = f"What is it? The hottest region{where} of the noisiest maps, named by its crop — {self.map_id}"
+            title = (
+                f"What is it? The hottest region{where} of {len(crops)} of {len(self.table):,} maps named by crop, "
+                f"the noisiest first — {self.map_id}"
+            )
             album.save("what_is_it", draw_named_crops(crops, title=title))
 
 
