@@ -88,9 +88,10 @@ class BelieveFinding(Finding):
         names = self.fitted.judge.risk.names
         based = "the confidence alone; nothing else helps" if len(names) == 1 else " and ".join(WORDS[n] for n in names)
         counts = self.counts
+        unlike = f"{counts['unknown']:,} {'photo is' if counts['unknown'] == 1 else 'photos are'} unlike the others"
         return (
             f"{counts['believe']:,} of {len(self.is_wrong):,} verdicts may be believed ({self.coverage:.1%}), "
-            f"{counts['check']:,} are to be checked, {counts['unknown']:,} photos are unlike the others. Of believed "
+            f"{counts['check']:,} are to be checked, {unlike}. Of believed "
             f"ones at most {100 * guarantee.max_error:g} % are wrong, with {guarantee.confidence:.0%} confidence, for "
             f"photos like these ({threshold.num_wrong} of {threshold.num_believed:,} were). The risk is judged by "
             f"{based}. "
