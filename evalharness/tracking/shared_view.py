@@ -27,23 +27,27 @@ SECTIONS = {
     "Which run is better": (
         r"accuracy",
         r"audit/accuracy_without_distractor",
-        r"audit/.*/accuracy",
-        r"macro_f1",
+        r"audit/lowest_accuracy",
         r"believe/coverage_at_risk",
+        r"macro_f1",
     ),
     "What it relies on": (
         r"audit/max_pull",
+        r"audit/.*/accuracy",
         r"concepts/max_pull",
         r"concepts/num_harmful",
         r"audit/.*/relies_rate",
         r"audit/.*/pull",
         r"audit/.*/lift",
     ),
+    "How many verdicts may be believed": (r"believe/coverage", r"believe/coverage_at_risk", r"macro_f1"),
     "Is the map to be believed": (r"faithfulness/(?!random|center)[^/]+/(faithfulness|head_similarity)",),
 }
-"""Metrics by pattern, in the order of the page."""
+"""Metrics by pattern, in the order of the page; each is shown once."""
+NUM_FIRST = 3
+"""Charts of the first section: a row, so that the images below it are on the first screen too."""
 COLUMNS = (
-    r"accuracy", r"audit/.*/accuracy", r"believe/coverage_at_risk", r"audit/max_pull", r"concepts/max_pull",
+    r"accuracy", r"audit/lowest_accuracy", r"believe/coverage_at_risk", r"audit/max_pull", r"concepts/max_pull",
     r"audit/.*/relies_rate",
 )  # fmt: skip
 WHERE, REST = "Where it looks", "Everything else"
@@ -85,12 +89,13 @@ def build_view(condition: str, runs: Sequence["Run"], images: Sequence[str]) -> 
     metrics = sorted({name for run in runs for name in run.data.metrics})
     sections, charts, shown = [], [], set[str]()
     for title, patterns in SECTIONS.items():
-        names = list(_matching(metrics, patterns))
+        is_first = title == next(iter(SECTIONS))
+        names = [name for name in _matching(metrics, patterns) if name not in shown][: NUM_FIRST if is_first else None]
         if names:
             sections.append(_section(title, is_open=True))
             charts += [_bar(title, name) for name in names]
             shown |= set(names)
-        if title == next(iter(SECTIONS)) and (keys := _image_keys(images)):
+        if is_first and (keys := _image_keys(images)):
             sections.append(_section(WHERE, is_open=True, columns=1, height=420))
             charts += [_grid(key) for key in keys]
     sections.append(_section(REST, is_open=False))
@@ -133,7 +138,7 @@ def _section(title: str, *, is_open: bool, columns: int = 3, height: int = 300) 
 
 
 def _bar(section: str, metric: str) -> dict[str, Any]:
-    return _chart(section, metric) | {"type": "BAR", "metricKey": metric, "displayName": metric}
+    return _chart(section, metric) | {"type": "BAR", "metricKey": metric, "displayName": metric.removeprefix("audit/")}
 
 
 def _grid(key: str) -> dict[str, Any]:

@@ -246,7 +246,7 @@ def test_runs_are_compared_by_accuracy_with_and_without_distractors_and_by_the_s
     )
     numbers = found.measures
     assert numbers["audit/accuracy_without_distractor"] == 0.9
-    assert numbers["audit/cat/accuracy"] == 0.7
+    assert numbers["audit/cat/accuracy"] == numbers["audit/lowest_accuracy"] == 0.7
     assert numbers["audit/cat/pull"] == numbers["audit/max_pull"] == 0.3
     assert "audit/dog/pull" not in numbers
 

@@ -55,6 +55,22 @@ def test_every_metric_has_one_chart_and_every_chart_a_section(view):
     assert len({chart["uuid"] for chart in view["compareRunCharts"]}) == len(view["compareRunCharts"])
 
 
+def test_the_first_row_leaves_room_for_the_images():
+    names = ["accuracy", "macro_f1", "believe/coverage", "believe/coverage_at_risk"]
+    audited = ["audit/lowest_accuracy", "audit/accuracy_without_distractor", "audit/cat/accuracy"]
+    view = build_view("", [run_with(*names, *audited)], [])
+    keys = {
+        section["name"]: [chart["metricKey"] for chart in charts_of(view, section["name"])]
+        for section in view["compareRunSections"]
+    }
+    assert keys == {
+        "Which run is better": ["accuracy", "audit/accuracy_without_distractor", "audit/lowest_accuracy"],
+        "What it relies on": ["audit/cat/accuracy"],
+        "How many verdicts may be believed": ["believe/coverage", "believe/coverage_at_risk", "macro_f1"],
+        REST: [],
+    }
+
+
 def test_an_image_has_one_grid_however_many_files_it_has(view):
     assert [chart["imageKeys"] for chart in charts_of(view, WHERE)] == [
         ["overlay/libra/roses.a"], ["overlay/libra/tulips.b"],

@@ -96,6 +96,9 @@ class AuditFinding(Finding):
             f"audit/{slug(entry.category)}/accuracy" if entry.category else WITHOUT: entry.accuracy.value
             for entry in self.accuracies
         }
+        with_one = [entry.accuracy.value for entry in self.accuracies if entry.category]
+        if with_one:
+            measures["audit/lowest_accuracy"] = min(with_one)
         strongest: dict[str, float] = {}
         for cell in self.pull:
             if cell.is_significant is not None:
