@@ -19,9 +19,11 @@ FOLDED = 12
 WIDTH_OF_A_FILE = 120
 """Columns where no terminal says how many there are."""
 
-KNOWS_WIDTH = sys.stderr.isatty() or "COLUMNS" in os.environ
-
-console = Console(stderr=True, highlight=False, width=None if KNOWS_WIDTH else WIDTH_OF_A_FILE)
+console = Console(
+    stderr=True,
+    highlight=False,
+    width=None if sys.stderr.isatty() or "COLUMNS" in os.environ else WIDTH_OF_A_FILE,
+)
 
 
 class RateColumn(ProgressColumn):
@@ -137,7 +139,7 @@ def interval_text(interval: Mapping[str, float | None], digits: int = 3) -> str:
 
 def say(text: str | Text, style: str = "") -> None:
     """Prints a sentence: on a terminal broken between words, in a file on one line, where it is searched for."""
-    console.print(Text(text) if isinstance(text, str) else text, style=style or None, soft_wrap=not KNOWS_WIDTH)
+    console.print(Text(text) if isinstance(text, str) else text, style=style or None, soft_wrap=not console.is_terminal)
 
 
 def warn(message: str) -> None:

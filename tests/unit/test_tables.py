@@ -3,7 +3,7 @@ import io
 import pytest
 from rich.console import Console
 
-from evalharness.console import new_table
+from evalharness.console import new_table, say
 
 LONG = "dandelion 41%, roses 22%, daisy 19% and 2 more"
 ROWS = [("! concept 12", "27 (9%)", LONG, "roses 0.49 [0.34, 0.62]", "60.7 %"), ("dog", "3", "daisy", "-", "0 %")]
@@ -47,3 +47,14 @@ def test_where_it_is_too_narrow_every_number_stands_behind_its_heading():
     assert "  strongest pull: roses 0.49 [0.34, 0.62]" in drawn(60).splitlines()
     assert "concept: dog" in drawn(60).splitlines()
     assert "strongest pull:" not in drawn(120)
+
+
+@pytest.mark.parametrize(("is_terminal", "num_lines"), [(True, 2), (False, 1)])
+def test_a_sentence_breaks_between_words_on_a_terminal_alone(monkeypatch, is_terminal, num_lines):
+    written = io.StringIO()
+    console = Console(file=written, width=20, force_terminal=is_terminal, color_system=None)
+    monkeypatch.setattr("evalharness.console.console", console)
+    say("a sentence of eight words, on a line")
+    lines = written.getvalue().splitlines()
+    assert len(lines) == num_lines
+    assert " ".join(line.strip() for line in lines) == "a sentence of eight words, on a line"
