@@ -130,6 +130,8 @@ class ConceptsFinding(Finding):
     @property
     def row_columns(self) -> dict[str, pd.Series]:
         """`looks_at.<map_id>`: the concept that most of the map lies on."""
+        if self.table.empty:
+            return {}
         names = {entry.concept.number: entry.concept for entry in self.concepts}
         rows = self.table[self.table["is_assigned"] & self.table["concept"].isin(list(names))]
         most = rows.sort_values(["share", "concept"], ascending=[False, True]).drop_duplicates("row_id")
