@@ -42,17 +42,20 @@ def test_files_are_small():
         assert 100_000 < weights_path(name).stat().st_size < MAX_BYTES
 
 
+@pytest.mark.exhaustive  # test_example.py shows the same of what the harness says
 def test_each_run_is_good_on_clean_photos(scores):
     for name in RUNS:
         assert scores[name]["clean"] > 0.85, scores
 
 
+@pytest.mark.exhaustive  # test_example.py shows the same of what the harness says
 def test_only_the_shortcut_falls_for_the_planted_animal(scores):
     lost = {name: scores[name]["clean"] - scores[name][PLANTED_ANIMAL] for name in RUNS}
     assert lost["shortcut"] > lost["clean"] + 0.2, scores
     assert lost["clean"] < 0.12, scores
 
 
+@pytest.mark.exhaustive  # test_example.py shows the same of what the harness says
 def test_the_shortcut_looks_at_the_planted_animal_more(scores):
     assert scores["shortcut"]["share"] > 1.25 * scores["clean"]["share"], scores
 

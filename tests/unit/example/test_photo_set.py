@@ -112,6 +112,7 @@ def test_a_killed_generation_leaves_no_set(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_colour_histograms_do_not_solve_it():
     """Bins of each channel and joint bins of all three, over 600 photos without animals; measured 0.59."""
     clean = [drawn for drawn in draw_test_photos(40, seed=77) if not drawn.distractor]

@@ -85,7 +85,7 @@ def faithfulness():
 
 def paired(name="run 1"):
     def change(value):
-        return Difference(0.5, 0.5 + value, interval(value))
+        return Difference(0.5, 0.5 + value, interval(value), "cannot tell")
 
     classes = tuple(
         ClassChange(label, 40, change(0.1), change(0.0), change(-0.1), 3, 4) for label in ("daisy", "roses")
