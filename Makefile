@@ -15,6 +15,7 @@ help:
 
 setup: $(VENV)/.installed
 
+# Without bytecode: it is made of what is imported, and most never is.
 $(VENV)/.installed: requirements.lock pyproject.toml
 	@found="$(FIND_PYTHON)"; \
 	if command -v uv >/dev/null 2>&1; then \
@@ -24,7 +25,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	elif [ -n "$$found" ]; then \
 		echo "setting up $(VENV) with $$found (a few minutes the first time)"; \
 		"$$found" -m venv $(VENV) && \
-		$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock && \
+		$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.lock && \
 		$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; \
 	else \
 		echo 'error: Python 3.11 not found: TensorFlow 2.15 needs it. Get it with one of'; \

@@ -324,6 +324,7 @@ def test_what_the_user_set_is_kept(machine):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_threads_reach_tensorflow(tmp_path):
     """Counts the threads that compute, in a process that was limited to one, and in one that was not."""
     script = (

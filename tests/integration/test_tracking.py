@@ -197,6 +197,7 @@ print(store.experiment_id)
 """
 
 
+@pytest.mark.exhaustive  # test_sweeps.py fills one store from two processes
 def test_four_processes_create_and_fill_one_store(tmp_path):
     folder = write_results(tmp_path / "results", num_overlays=1)
     command = [sys.executable, "-c", CREATION, str(tmp_path / "runs"), str(folder)]

@@ -50,6 +50,7 @@ def test_what_does_not_fit_is_left_out_and_said(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_five_thousand_images_fit(tmp_path):
     folder = tmp_path / "run"
     manifest = write_report_results(folder, num_rows=5000, row_name="{label}/{number:05d}.jpg")
