@@ -26,13 +26,13 @@ MAX_IMAGES = 6
 SECTIONS = {
     "Which run is better": (
         r"accuracy",
-        r"audit/accuracy_without_distractor",
         r"audit/lowest_accuracy",
         r"believe/coverage_at_risk",
         r"macro_f1",
     ),
     "What it relies on": (
         r"audit/max_pull",
+        r"audit/accuracy_without_distractor",
         r"audit/.*/accuracy",
         r"concepts/max_pull",
         r"concepts/num_harmful",
@@ -44,8 +44,8 @@ SECTIONS = {
     "Is the map to be believed": (r"faithfulness/(?!random|center)[^/]+/(faithfulness|head_similarity)",),
 }
 """Metrics by pattern, in the order of the page; each is shown once."""
-NUM_FIRST = 3
-"""Charts of the first section: a row, so that the images below it are on the first screen too."""
+NUM_FIRST = 2
+"""Charts of the first section: a row, wide enough for their titles, and the images below it are on the first screen."""
 COLUMNS = (
     r"accuracy", r"audit/lowest_accuracy", r"believe/coverage_at_risk", r"audit/max_pull", r"concepts/max_pull",
     r"audit/.*/relies_rate",
@@ -92,7 +92,9 @@ def build_view(condition: str, runs: Sequence["Run"], images: Sequence[str]) -> 
         is_first = title == next(iter(SECTIONS))
         names = [name for name in _matching(metrics, patterns) if name not in shown][: NUM_FIRST if is_first else None]
         if names:
-            sections.append(_section(title, is_open=True))
+            sections.append(
+                _section(title, is_open=True, columns=NUM_FIRST if is_first else 3, height=230 if is_first else 300)
+            )
             charts += [_bar(title, name) for name in names]
             shown |= set(names)
         if is_first and (keys := _image_keys(images)):
@@ -138,7 +140,7 @@ def _section(title: str, *, is_open: bool, columns: int = 3, height: int = 300) 
 
 
 def _bar(section: str, metric: str) -> dict[str, Any]:
-    return _chart(section, metric) | {"type": "BAR", "metricKey": metric, "displayName": metric.removeprefix("audit/")}
+    return _chart(section, metric) | {"type": "BAR", "metricKey": metric, "displayName": metric}
 
 
 def _grid(key: str) -> dict[str, Any]:

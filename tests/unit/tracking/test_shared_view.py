@@ -64,8 +64,8 @@ def test_the_first_row_leaves_room_for_the_images():
         for section in view["compareRunSections"]
     }
     assert keys == {
-        "Which run is better": ["accuracy", "audit/accuracy_without_distractor", "audit/lowest_accuracy"],
-        "What it relies on": ["audit/cat/accuracy"],
+        "Which run is better": ["accuracy", "audit/lowest_accuracy"],
+        "What it relies on": ["audit/accuracy_without_distractor", "audit/cat/accuracy"],
         "How many verdicts may be believed": ["believe/coverage", "believe/coverage_at_risk", "macro_f1"],
         REST: [],
     }
