@@ -124,6 +124,7 @@ def threads_of_members(process):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_process_pool_gives_the_sequential_numbers(tiny_run, second_weights, sequential, tmp_path):
     settings = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
     process, runs_dir = sweep_of_three(tiny_run, second_weights, tmp_path, *settings)

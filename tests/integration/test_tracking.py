@@ -271,6 +271,7 @@ class Server:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_server_that_goes_away_in_the_middle_loses_nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     folder = write_results(tmp_path / "results")
@@ -328,6 +329,7 @@ sys.exit(serve_ui(TrackingConfig(uri=sys.argv[1]), Path("unused"), port=int(sys.
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_ui_serves_the_store_and_ends_with_its_server(store, tmp_path):
     log(store, write_results(tmp_path / "results"))
     with closing(socket.socket()) as taken:
