@@ -144,8 +144,6 @@ def _map_id(entry: MapConfig, target: str, *, is_default: bool) -> str:
             where="attention.methods",
             fix=f"Add a name: {{method: {entry.method}, name: ..., options: ...}}",
         )
-    return (
-        entry.method
-        if target == "predicted"
-        else f"{entry.method}.{target if target in TARGETS else ascii_slug(target)}"
-    )
+    if target == "predicted":
+        return entry.method
+    return f"{entry.method}.{target if target in TARGETS else ascii_slug(target)}"

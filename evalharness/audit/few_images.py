@@ -34,15 +34,15 @@ class SeenCategory:
 
     @property
     def _seen(self) -> list[str]:
-        looks = self.looks == 1
-        mistakes = _looking(looks[self.is_wrong], "mistake", "mistakes")
-        right = _looking(looks[~self.is_wrong], "right verdict", "right verdicts")
-        if (num_flips := int((self.flips[self.is_wrong & looks] == 1).sum())) and mistakes:
-            mistakes += f", and {num_flips} of these verdicts {'changes' if num_flips == 1 else 'change'} "
-            mistakes += "when it is erased"
         if np.isnan(self.looks).all():
             counted = f"{int(self.is_wrong.sum())} of {len(self.is_wrong)} verdicts are wrong"
             return [counted, "whether maps look at it cannot be told (too few controls)"]
+        looks = self.looks == 1
+        mistakes = _looking(looks[self.is_wrong], "mistake", "mistakes")
+        right = _looking(looks[~self.is_wrong], "right verdict", "right verdicts")
+        if num_flips := int((self.flips[self.is_wrong & looks] == 1).sum()):
+            mistakes += f", and {num_flips} of these verdicts {'changes' if num_flips == 1 else 'change'} "
+            mistakes += "when it is erased"
         return [part for part in (mistakes or "no verdict is wrong", right) if part]
 
 

@@ -13,12 +13,14 @@ import numpy as np
 import pandas as pd
 
 from evalharness.cli.store import side_by_side
+from evalharness.cli.sweep_summary import pull_text
 from evalharness.config import RunConfig
 from evalharness.config.compose import compose_config, compose_section, overrides_from
 from evalharness.console import console, interval_text, new_table, note, say
 from evalharness.errors import ConfigError
 from evalharness.example.model import RUNS, weights_path
 from evalharness.example.photos import NUM_PHOTOS, PhotoSet, generate_photos, generate_repair_photos
+from evalharness.manifest import strongest_pull
 from evalharness.statistics import paired_bootstrap
 
 if TYPE_CHECKING:
@@ -43,9 +45,17 @@ class DemoRun:
     samples: pd.DataFrame
     """Of the result, with the column `distractor`: the animal in the photo, or empty."""
     audit: pd.DataFrame
-    regions: Mapping[str, Any]
-    concepts: Mapping[str, Any]
-    """What was found without the annotations."""
+    manifest: Mapping[str, Any]
+
+    @property
+    def regions(self) -> Mapping[str, Any]:
+        """What the audit found."""
+        return dict(self.manifest["findings"]["regions"])
+
+    @property
+    def concepts(self) -> Mapping[str, Any]:
+        """What was found without the annotations."""
+        return dict(self.manifest["findings"]["concepts"])
 
     def accuracy(self, distractor: str | None) -> float:
         """On photos without an animal (""), with this one, or with any (None)."""
@@ -132,11 +142,8 @@ def _evaluate(name: str, config: RunConfig, photos: PhotoSet) -> DemoRun:
     table = pd.read_csv(photos.table_csv, dtype=str, keep_default_na=False).set_index("path")
     samples = logged.result.samples.assign(distractor=lambda s: table["distractor"].reindex(s["row_id"]).to_numpy())
     audit = pd.read_parquet(logged.result.folder / "audit.parquet")
-    findings = logged.result.manifest["findings"]
-    regions, concepts = findings["regions"], findings["concepts"]
-    return DemoRun(
-        name, logged.run_id, logged.result.folder, samples, audit[audit["map_id"] == MAIN_MAP], regions, concepts
-    )
+    main = audit[audit["map_id"] == MAIN_MAP]
+    return DemoRun(name, logged.run_id, logged.result.folder, samples, main, logged.result.manifest)
 
 
 def _print_comparison(runs: Sequence[DemoRun]) -> None:
@@ -148,7 +155,11 @@ def _print_comparison(runs: Sequence[DemoRun]) -> None:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("strongest pull", no_wrap=True)
     for run in ranked:
-        table.add_row(run.name, *(f"{run.accuracy(animal):.1%}" for animal in ("", *animals)), _strongest(run))
+        table.add_row(
+            run.name,
+            *(f"{run.accuracy(animal):.1%}" for animal in ("", *animals)),
+            pull_text(strongest_pull(run.manifest)),
+        )
     console.print(table)
     table = new_table(f"share of {MAIN_MAP} on the animal; verdicts that rely on it")
     table.add_column("run", no_wrap=True)
@@ -168,15 +179,14 @@ def _print_comparison(runs: Sequence[DemoRun]) -> None:
 
 def _print_found_twice(run: DemoRun) -> None:
     """The strongest pull of annotated regions beside that of discovered ones, on whatever they lie."""
-    cells = [cell for cell in run.regions["pull"] if cell["is_significant"]]
+    annotated = strongest_pull(run.manifest)
     harmful = [concept for concept in run.concepts["concepts"] if concept["is_harmful"]]
-    if not cells or not harmful:
+    if annotated is None or not harmful:
         return
     table = new_table(f"{run.name}: found twice, from annotations and without")
     for heading in ("region", "photos of other classes", "pull", "its regions lie on"):
         is_text = heading in ("region", "its regions lie on")
         table.add_column(heading, justify="left" if is_text else "right", no_wrap=heading != "its regions lie on")
-    annotated = max(cells, key=lambda cell: cell["pull"]["value"])
     table.add_row(annotated["category"], *_pull_cells(annotated), annotated["category"])
     for concept in harmful:
         parts = ", ".join(f"{name} {part:.0%}" for name, part in list(concept["lies_on"].items())[:3])
@@ -190,23 +200,16 @@ def _pull_cells(cell: Mapping[str, Any]) -> tuple[str, str]:
 
 def _pull(run: DemoRun) -> float:
     """The largest significant pull of an animal to a class."""
-    return max((cell["pull"]["value"] for cell in run.regions["pull"] if cell["is_significant"]), default=0.0)
-
-
-def _strongest(run: DemoRun) -> str:
-    cells = [cell for cell in run.regions["pull"] if cell["is_significant"]]
-    if not cells:
-        return "none"
-    cell = max(cells, key=lambda cell: cell["pull"]["value"])
-    return f"{cell['category']} to {cell['class_name']} {cell['pull']['value']:+.3f}"
+    cell = strongest_pull(run.manifest)
+    return float(cell["pull"]["value"]) if cell else 0.0
 
 
 def _difference(guilty: DemoRun, other: DemoRun) -> str:
     """How much more attention the guilty run has on its animal than the clean one, photo by photo."""
-    cells = [cell for cell in guilty.regions["pull"] if cell["is_significant"]]
-    if not cells or guilty is other:
+    cell = strongest_pull(guilty.manifest)
+    if cell is None or guilty is other:
         return ""
-    animal = max(cells, key=lambda cell: cell["pull"]["value"])["category"]
+    animal = cell["category"]
     shares = [run.audit[run.audit["category"] == animal].set_index("row_id")["share"] for run in (guilty, other)]
     differences = (shares[0] - shares[1].reindex(shares[0].index)).dropna().to_numpy(np.float64)
     found = paired_bootstrap(differences)

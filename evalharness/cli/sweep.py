@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalharness.cli.job import JobOutcome, evaluate, overrides_first, own_overrides, start_hydra
@@ -157,21 +157,18 @@ def what_sets_apart(overrides: Sequence[str], members: Sequence[Sequence[str]]) 
 
 def _folder_apart(key: str, value: str, members: Sequence[Sequence[str]]) -> str | None:
     """The part of a path that tells it from others of the same name, which run names are made of; None without such."""
-    paths = {
-        PurePath(other.partition("=")[2].strip("'\""))
-        for overrides in members
-        for other in overrides
-        if other.partition("=")[0].lstrip("+") == key
-    }
-    path = PurePath(value.strip("'\""))
-    twins = [other for other in paths if other.name == path.name and other != path]
-    if not twins:
+    path = _path(value)
+    pairs = (other.partition("=") for overrides in members for other in overrides)
+    paths = {_path(text) for name, _, text in pairs if name.lstrip("+") == key}
+    folders = {other.parent for other in paths if other.name == path.name}
+    if len(folders) < 2:
         return None
-    parts = list(path.parent.parts)
-    while len(parts) > 1 and all(other.parent.parts[:1] == (parts[0],) for other in twins):
-        twins = [PurePath(*other.parts[1:]) for other in twins]
-        parts = parts[1:]
-    return "/".join(parts) or None
+    apart = path.parent.relative_to(os.path.commonpath(folders))
+    return apart.as_posix() if apart.parts else path.parent.name
+
+
+def _path(value: str) -> Path:
+    return Path(value.strip("'\"")).absolute()
 
 
 def run_member(composed: "DictConfig", sweep: Sweep) -> None:

@@ -80,7 +80,10 @@ def _table(members: Sequence[_Member]) -> Table:
     columns["worst with"] = [
         "-" if member.worst is None else f"{member.worst[0]:.3f} {member.worst[1]}" for member in members
     ]
-    columns["strongest pull"] = [_pull_text(member.manifest) for member in members]
+    columns["strongest pull"] = [
+        pull_text(strongest_pull(member.manifest)) if member.manifest and known_pulls(member.manifest) else "-"
+        for member in members
+    ]
     table = new_table(f"sweep of {len(members)} runs")
     shown = {heading: cells for heading, cells in columns.items() if any(cell != "-" for cell in cells)}
     for heading in shown:
@@ -112,10 +115,8 @@ def _shown(value: str, values: Sequence[str]) -> str:
     return plain
 
 
-def _pull_text(manifest: Mapping[str, Any] | None) -> str:
-    if manifest is None or not known_pulls(manifest):
-        return "-"
-    cell = strongest_pull(manifest)
+def pull_text(cell: Mapping[str, Any] | None) -> str:
+    """The strongest pull of a run in a few words."""
     return "none" if cell is None else f"{cell['category']} to {cell['class_name']} {cell['pull']['value']:+.3f}"
 
 

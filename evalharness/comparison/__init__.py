@@ -10,7 +10,7 @@ from evalharness.comparison.alignment import (
 )
 from evalharness.comparison.audits import CategoryChange, compare_audits
 from evalharness.comparison.maps import MapSimilarity, coarser_grid, compare_maps, to_grid, why_same
-from evalharness.comparison.outcomes import RULE, Difference, Judge, Outcome
+from evalharness.comparison.outcomes import RULE, UNTOLD, Difference, Judge, Outcome
 from evalharness.comparison.pairs import (
     ClassChange,
     PairedRun,
@@ -23,11 +23,13 @@ from evalharness.comparison.sentences import (
     describe_category_change,
     describe_maps,
     describe_pair,
+    name_verdict,
     points_text,
 )
 
 __all__ = [
     "RULE",
+    "UNTOLD",
     "Alignment",
     "CategoryChange",
     "ClassChange",
@@ -51,6 +53,7 @@ __all__ = [
     "describe_pair",
     "flips",
     "list_differences",
+    "name_verdict",
     "points_text",
     "to_grid",
     "why_same",

@@ -23,6 +23,10 @@ RULE = (
 )
 
 
+UNTOLD: tuple[Outcome, ...] = ("cannot tell", "no difference")
+"""Outcomes that say nothing of a direction."""
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """One number of a run beside that of the reference."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from evalharness.comparison.audits import CategoryChange
 from evalharness.comparison.maps import MapSimilarity
-from evalharness.comparison.outcomes import Difference
+from evalharness.comparison.outcomes import UNTOLD, Difference
 from evalharness.comparison.pairs import PairedRun
 from evalharness.manifest import name_classes
 from evalharness.metrics.predictions import Predictions
@@ -21,13 +21,21 @@ def describe_pair(pair: PairedRun, num_compared: int) -> str:
         pair: One run against the reference.
         num_compared: Runs that are compared with the reference, which Holm's correction is for.
     """
+    headline = name_verdict(pair.name, pair.reference, pair.outcome)
     if pair.outcome == "no difference":
-        return f"{_start(pair)}: {_equal(pair)} on {pair.num_images:,} images."
-    numbers = _numbers(pair, num_compared)
-    if pair.outcome == "cannot tell":
-        return f"Cannot tell {pair.name} from {pair.reference}: {numbers}. {_how_many(pair)}"
-    sentence = f"{pair.name} is {pair.outcome} than {pair.reference}: {numbers}."
-    return f"{sentence} {_how_many(pair)}" if pair.outcome.startswith("probably") else sentence
+        return f"{headline}: {_equal(pair)} on {pair.num_images:,} images."
+    sentence = f"{headline}: {_numbers(pair, num_compared)}."
+    is_sure = pair.outcome in ("better", "worse")
+    return sentence if is_sure else f"{sentence} {_how_many(pair)}"
+
+
+def name_verdict(name: str, reference: str, outcome: str) -> str:
+    """The verdict on a run without numbers, which its sentence begins with."""
+    if outcome == "no difference":
+        return f"No difference between {name} and {reference}"
+    if outcome == "cannot tell":
+        return f"Cannot tell {name} from {reference}"
+    return f"{name} is {outcome} than {reference}"
 
 
 def describe_averages(predictions: Mapping[str, Predictions], class_names: Sequence[str]) -> list[str]:
@@ -54,7 +62,7 @@ def describe_category_change(change: CategoryChange, reference: str) -> str | No
     parts = []
     for name, words in (("share", "of its attention on"), ("relies", "of its verdicts relying on")):
         measure = change.measures[name]
-        if measure.outcome not in ("cannot tell", "no difference"):
+        if measure.outcome not in UNTOLD:
             surely = "probably " if measure.outcome.startswith("probably") else ""
             direction = f"{surely}{'more' if measure.difference.value > 0 else 'less'}"
             parts.append(
@@ -79,10 +87,6 @@ def describe_maps(similarities: Sequence[MapSimilarity]) -> list[str]:
                 f"{entry.map_id} of {entry.name}: mean rank correlation with the reference {mean.value:.2f}{ends}."
             )
     return list(dict.fromkeys(sentences))
-
-
-def _start(pair: PairedRun) -> str:
-    return f"No difference between {pair.name} and {pair.reference}"
 
 
 def _equal(pair: PairedRun) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 from evalharness import dataset as datasets
 from evalharness import model as models
 from evalharness import results
-from evalharness.audit import ImageRegions
+from evalharness.audit import BoolArray, ImageRegions
 from evalharness.evaluating.inputs import Inputs
 from evalharness.evaluating.stopwatch import Stopwatch
 from evalharness.inference import ForwardPass
@@ -92,6 +92,11 @@ class EvaluatedRows:
     def logits(self) -> FloatArray:
         """(rows, C) float64."""
         return np.asarray(self.writer.array("logits.npy"), np.float64)
+
+    @cached_property
+    def is_wrong(self) -> BoolArray:
+        """Whether the verdict is, (rows,)."""
+        return np.asarray(self.logits.argmax(axis=1) != self.labels)
 
     @property
     def maps(self) -> Mapping[str, Any]:

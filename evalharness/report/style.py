@@ -195,11 +195,9 @@ def as_text(colour: str) -> str:
 
 def replace_undrawable(text: str) -> str:
     """The text with the slug of each word that the fonts of this machine lack a character of."""
-    return (
-        text
-        if is_drawable(text)
-        else _WORD.sub(lambda word: word[0] if is_drawable(word[0]) else ascii_slug(word[0]), text)
-    )
+    if is_drawable(text):
+        return text
+    return _WORD.sub(lambda word: word[0] if is_drawable(word[0]) else ascii_slug(word[0]), text)
 
 
 def drawn_text(text: str, max_width: int | None = None) -> str:

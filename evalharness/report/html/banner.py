@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw
+from scipy.special import softmax
 
 from evalharness.records import Extent, FloatArray, UInt8Array
 from evalharness.report.html.embedded_figures import jpeg_uri
@@ -206,8 +207,7 @@ def _probs(logits: Any) -> FloatArray | None:
     """Softmax of stored logits; None where nothing could be erased."""
     if not isinstance(logits, np.ndarray) or not np.isfinite(logits).all():
         return None
-    powers = np.exp(logits.astype(np.float64) - logits.max())
-    probs: FloatArray = powers / powers.sum()
+    probs: FloatArray = softmax(logits.astype(np.float64))
     return probs
 
 

@@ -1,9 +1,9 @@
 """The first thing that the page of a comparison says: which run is better, and where each looks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from evalharness.comparison import UNTOLD, name_verdict
 from evalharness.report.html.comparison_contents import ComparisonContents, RunMaps
 from evalharness.report.html.map_verdicts import short_verdicts
 from evalharness.report.html.reliance import find_reliance
@@ -53,7 +53,7 @@ def make_comparison_banner(contents: ComparisonContents) -> ComparisonBanner:
     verdicts = tuple(
         ComparedVerdict(headline, _without(headline, sentence), LOOKS[pair["outcome"]])
         for pair, sentence in zip(contents.pairs, contents.manifest["verdicts"], strict=True)
-        for headline in [_headline(pair)]
+        for headline in [name_verdict(pair["name"], pair["reference"], pair["outcome"])]
     )
     reliances = {run.name: find_reliance(run.manifest, run.audit) for run in contents.runs}
     pulling = [found.category for found in reliances.values() if found.source == "regions"]
@@ -77,15 +77,6 @@ def make_comparison_banner(contents: ComparisonContents) -> ComparisonBanner:
     return ComparisonBanner(verdicts, runs, verdicts[0].look)
 
 
-def _headline(pair: Mapping[str, Any]) -> str:
-    name, reference = pair["name"], pair["reference"]
-    if pair["outcome"] == "no difference":
-        return f"No difference between {name} and {reference}"
-    if pair["outcome"] == "cannot tell":
-        return f"Cannot tell {name} from {reference}"
-    return f"{name} is {pair['outcome']} than {reference}"
-
-
 def _without(headline: str, sentence: str) -> str:
     """The numbers of a sentence that begins like its headline."""
     rest = sentence.removeprefix(f"{headline}: ")
@@ -98,7 +89,7 @@ def _moved(contents: ComparisonContents, map_id: str | None) -> list[str]:
         entry
         for entry in contents.manifest["regions"]
         if entry["map_id"] == map_id and entry["role"] == "distractor"
-        and entry["measures"]["share"]["outcome"] not in ("cannot tell", "no difference")
+        and entry["measures"]["share"]["outcome"] not in UNTOLD
     ]  # fmt: skip
     entries.sort(key=lambda entry: -abs(entry["measures"]["share"]["difference"]["value"]))
     return [str(entry["category"]) for entry in entries]

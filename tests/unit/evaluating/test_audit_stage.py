@@ -209,8 +209,7 @@ def _six_rows():
     """Verdicts right, wrong, right, wrong, right, right."""
     verdicts = np.array([0, 1, 1, 0, 0, 1])
     return SimpleNamespace(
-        logits=np.eye(2)[verdicts],
-        labels=np.array([0, 0, 1, 1, 0, 1]),
+        is_wrong=verdicts != np.array([0, 0, 1, 1, 0, 1]),
         groups=list("abcdef"),
         session=SimpleNamespace(inputs=SimpleNamespace(resampling=Resampling(50))),
     )

@@ -243,7 +243,7 @@ def _measure_pull(
 
 def _accuracies(rows: EvaluatedRows, categories: Sequence[_Category]) -> tuple[CategoryAccuracy, ...]:
     """Of the images without a distractor, and of those with each."""
-    is_right = (rows.logits.argmax(axis=1) == rows.labels).astype(np.float64)
+    is_right = (~rows.is_wrong).astype(np.float64)
     held = {
         category.regions.category: category.positions
         for category in categories
@@ -268,12 +268,11 @@ def _seen_in_few(
 ) -> list[SeenCategory]:
     """The distractors that no pair was tested of, on the first map."""
     tested = {cell.category for cell in pull if cell.is_significant is not None}
-    is_wrong = rows.logits.argmax(axis=1) != rows.labels
     main = table[table["map_id"] == table["map_id"].iloc[0]]
     return [
         SeenCategory(
             name,
-            is_wrong[category.positions],
+            rows.is_wrong[category.positions],
             main.loc[main["category"] == name, "looks"].to_numpy(np.float64),
             category.effects.flips,
             max(cell.num_images for cell in pull if cell.category == name),

@@ -56,11 +56,10 @@ class Noise(Stage[NoiseFinding]):
                 map_id: score_maps(map_id, rows.row_ids, np.asarray(maps[map_id], np.float32), outliers)
                 for map_id in maps
             }
-            is_wrong = rows.logits.argmax(axis=1) != rows.labels
             first = next(iter(tables))
             scores = {**_noise_scores(tables[first]), **_share_scores(rows.row_ids, audit)}
             mistakes = [
-                predict_mistakes(name, values, is_wrong, groups=rows.groups, resampling=resampling)
+                predict_mistakes(name, values, rows.is_wrong, groups=rows.groups, resampling=resampling)
                 for name, values in scores.items()
             ]
             table = pd.concat(tables.values(), ignore_index=True)
