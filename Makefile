@@ -15,7 +15,10 @@ help:
 
 setup: $(VENV)/.installed
 
-# Without bytecode: it is made of what is imported, and most never is.
+# Without bytecode: it is made of what is imported, and most never is. It is kept then, or every process of a test
+# would compile TensorFlow's Python anew, which takes three times as long as importing it.
+unexport PYTHONDONTWRITEBYTECODE
+
 $(VENV)/.installed: requirements.lock pyproject.toml
 	@found="$(FIND_PYTHON)"; \
 	if command -v uv >/dev/null 2>&1; then \
