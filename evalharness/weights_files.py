@@ -19,9 +19,11 @@ def find_weights(config: RunConfig, weights: str | None = None, *, key: str = "m
     Raises:
         WeightsError: No such file or artifact, or not a weights file.
     """
+    named = config.model.weights if weights is None else weights
     return models.resolve_weights(
-        weights if weights is not None else config.model.weights,
-        tracking_uri=tracking.resolve_uri(config.tracking.uri, config.runs_dir),
+        named,
+        # Of a path no store is asked, whose library takes long to import.
+        tracking_uri=tracking.resolve_uri(config.tracking.uri, config.runs_dir) if models.is_artifact(named) else None,
         cache_dir=config.runs_dir / "cache" / "weights",
         key=key,
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from evalharness.cli.first_look import look_first
+from evalharness.collector import collection_held
 from evalharness.completed_config import compose_completed
 from evalharness.config import RunConfig
 from evalharness.console import console, say
@@ -24,7 +25,7 @@ USAGE = (
     "[overrides]"
 )
 FEW = 4
-"""Images up to which the model is not compiled."""
+"""Images up to which the model is not compiled, and the process ends before garbage is worth collecting."""
 NO_CSV = "no-dataset.csv"
 COLOURS = {"believe": "green", "check": "yellow", "unknown": "red"}
 
@@ -48,6 +49,13 @@ def inspect(arguments: Sequence[str]) -> int:
     from evalharness.inspecting.named_images import list_images
 
     paths = list_images(request.images)
+    if len(paths) > FEW:
+        return _inspect(request, paths)
+    with collection_held():
+        return _inspect(request, paths)
+
+
+def _inspect(request: Request, paths: Sequence[Path]) -> int:
     config, bench = _open(request, is_compiled=len(paths) > FEW)
     from evalharness.inspecting.inspection import Unreadable
     from evalharness.inspecting.pipeline import inspect_images

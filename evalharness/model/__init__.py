@@ -8,7 +8,7 @@ from evalharness.model.published import PUBLISHED, imagenet_classes, load_publis
 from evalharness.model.random_head import randomised_head
 from evalharness.model.structure import LayerSummary, describe_model
 from evalharness.model.tensorflow_setup import configure_tensorflow
-from evalharness.model.weights_source import resolve_weights
+from evalharness.model.weights_source import is_artifact, resolve_weights
 
 __all__ = [
     "PUBLISHED",
@@ -22,6 +22,7 @@ __all__ = [
     "describe_model",
     "hash_backbone",
     "imagenet_classes",
+    "is_artifact",
     "load_model",
     "load_published",
     "probe_heads",

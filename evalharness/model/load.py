@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from evalharness.collector import collection_held
 from evalharness.config import CHECKPOINTS, ModelConfig, preprocessing_text
 from evalharness.errors import ModelError, WeightsError
 from evalharness.model.architecture import build_keras_model, precision_policy
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 MAX_DEVIATION = 1e-5
 
 
+@collection_held()
 def load_model(
     config: ModelConfig, *, classes: Sequence[str], source: WeightsSource, is_backbone_only: bool = False
 ) -> VisionTransformer:

@@ -2,6 +2,8 @@
 
 import warnings
 
+from evalharness.collector import collection_held, leave_at_exit
+
 
 def configure_tensorflow(seed: int) -> None:
     """Imports TensorFlow without its notices, fixes every seed and makes operations deterministic.
@@ -15,8 +17,10 @@ def configure_tensorflow(seed: int) -> None:
     warnings.filterwarnings("ignore", message="pkg_resources is deprecated", category=UserWarning)
     # tensorflow-addons announces its end of life at every import.
     warnings.filterwarnings("ignore", message=r"\s*TensorFlow Addons", category=UserWarning)
-    import tensorflow as tf
+    with collection_held():
+        import tensorflow as tf
 
+    leave_at_exit()
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, enable=True)
     # What earlier runs of this process left behind: a sweep would otherwise hold the graph of every member.

@@ -30,17 +30,24 @@ if TYPE_CHECKING:
 
 ENDINGS = (".h5", ".hdf5", ".keras")
 MLFLOW_URI = re.compile(r"(runs|models|mlflow-artifacts):/")
-_fetched: dict[tuple[str, str, Path], Path] = {}
+_fetched: dict[tuple[str, str | None, Path], Path] = {}
 """By location, store and cache: a config is completed from the files that are loaded later."""
 OTHER_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
-def resolve_weights(weights: str, *, tracking_uri: str, cache_dir: Path, key: str = "model.weights") -> WeightsSource:
+def is_artifact(weights: str) -> bool:
+    """Whether the config names an artifact of an MLflow store, not a path."""
+    return MLFLOW_URI.match(weights) is not None
+
+
+def resolve_weights(
+    weights: str, *, tracking_uri: str | None, cache_dir: Path, key: str = "model.weights"
+) -> WeightsSource:
     """Finds the file, tells its format from its content and hashes it.
 
     Args:
         weights: A path, or an MLflow uri (`runs:/...`, `models:/...`).
-        tracking_uri: The MLflow store that an uri is looked up in.
+        tracking_uri: The MLflow store that an uri is looked up in; None will do for a path.
         cache_dir: Where artifacts of a tracking server are downloaded to.
         key: Of the config, for messages.
 
@@ -54,7 +61,7 @@ def resolve_weights(weights: str, *, tracking_uri: str, cache_dir: Path, key: st
     return WeightsSource(weights, path, _sha256(path), detect_format(path), source_run_id)
 
 
-def find_path(weights: str, *, tracking_uri: str, cache_dir: Path, key: str) -> tuple[Path, str | None]:
+def find_path(weights: str, *, tracking_uri: str | None, cache_dir: Path, key: str) -> tuple[Path, str | None]:
     """Finds the file, or the folder of a checkpoint; arguments as of `resolve_weights`.
 
     Returns:
@@ -76,7 +83,7 @@ def local_path(weights: str, key: str) -> Path | None:
     Raises:
         WeightsError: No such file, or an address that nothing is fetched from.
     """
-    if MLFLOW_URI.match(weights):
+    if is_artifact(weights):
         return None
     if OTHER_URI.match(weights):
         raise WeightsError(
@@ -228,7 +235,7 @@ def _cure(path: Path) -> str:
     return "Save the weights with model.save_weights('weights.h5')"
 
 
-def _fetch_artifact(uri: str, tracking_uri: str, cache_dir: Path, key: str) -> tuple[Path, str | None]:
+def _fetch_artifact(uri: str, tracking_uri: str | None, cache_dir: Path, key: str) -> tuple[Path, str | None]:
     from mlflow import MlflowClient
     from mlflow.artifacts import download_artifacts
     from mlflow.exceptions import MlflowException

@@ -73,7 +73,7 @@ def write_repair(folder: Path, layers: LastLayers, mended: Mended) -> None:
 def load_repaired(path: Path, mended: Mended) -> tuple[VisionTransformer, str]:
     """The repaired weights as `run` loads them, and the SHA-256 of their file."""
     config = mended.evaluation.config
-    source = models.resolve_weights(str(path), tracking_uri="", cache_dir=config.runs_dir, key="repaired weights")
+    source = models.resolve_weights(str(path), tracking_uri=None, cache_dir=config.runs_dir, key="repaired weights")
     return models.load_model(mended.model_config, classes=mended.evaluation.classes, source=source), source.sha256
 
 
