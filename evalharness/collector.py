@@ -18,7 +18,11 @@ def collection_held() -> Iterator[None]:
             gc.enable()
 
 
-def leave_at_exit() -> None:
-    """Lets the process end without looking for cycles among all that it imported; whatever else ends, ends as ever."""
-    atexit.unregister(gc.freeze)
-    atexit.register(gc.freeze)
+def leave_alone() -> None:
+    """Takes all that there is now for here to stay, and at its end lets the process go without looking for cycles.
+
+    For the time after imports; does nothing a second time.
+    """
+    if gc.get_freeze_count() == 0:
+        gc.freeze()
+        atexit.register(gc.freeze)

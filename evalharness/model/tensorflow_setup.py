@@ -2,7 +2,7 @@
 
 import warnings
 
-from evalharness.collector import collection_held, leave_at_exit
+from evalharness.collector import collection_held, leave_alone
 
 
 def configure_tensorflow(seed: int) -> None:
@@ -20,7 +20,7 @@ def configure_tensorflow(seed: int) -> None:
     with collection_held():
         import tensorflow as tf
 
-    leave_at_exit()
+    leave_alone()
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, enable=True)
     # What earlier runs of this process left behind: a sweep would otherwise hold the graph of every member.

@@ -34,18 +34,35 @@ def test_a_collector_that_was_off_stays_off():
         gc.enable()
 
 
+def run(script):
+    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return process.stdout.splitlines()
+
+
+def test_what_was_imported_is_looked_through_once_and_what_came_later_is_collected():
+    script = (
+        "import gc, weakref\n"
+        "from evalharness.collector import leave_alone\n"
+        "class Thing: pass\n"
+        "before = gc.get_freeze_count()\n"
+        "leave_alone()\n"
+        "frozen = gc.get_freeze_count()\n"
+        "thing = Thing(); thing.itself = thing; weakref.finalize(thing, print, 'collected')\n"
+        "leave_alone()\n"
+        "del thing; gc.collect()\n"
+        "print(before, frozen > 1000, gc.get_freeze_count() <= frozen)"
+    )
+    assert run(script) == ["collected", "0 True True"]
+
+
 def test_the_end_of_a_process_looks_for_no_cycles_but_ends_everything_else():
     script = (
         "import atexit, gc, weakref\n"
-        "from evalharness.collector import leave_at_exit\n"
+        "from evalharness.collector import leave_alone\n"
         "class Thing: pass\n"
-        "kept = Thing()\n"
-        "atexit.register(lambda: print('frozen', gc.get_freeze_count() > 1000))\n"
-        "weakref.finalize(kept, print, 'finalised')\n"
-        "leave_at_exit(); leave_at_exit()\n"
-        "print('frozen', gc.get_freeze_count() > 1000)"
+        "atexit.register(lambda: print('left', kept in gc.get_objects()))\n"
+        "leave_alone()\n"
+        "kept = Thing(); kept.itself = kept; weakref.finalize(kept, print, 'finalised')\n"
+        "print('left', kept in gc.get_objects())"
     )
-    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    first, *rest = process.stdout.splitlines()
-    assert first == "frozen False"
-    assert sorted(rest) == ["finalised", "frozen True"]
+    assert sorted(run(script)) == ["finalised", "left False", "left True"]
