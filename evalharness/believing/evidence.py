@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import log_softmax
 
 from evalharness.audit import NOISE_MEASURES
-from evalharness.believing.neighbours import Neighbours, agreement
+from evalharness.believing.neighbours import agreement, distances_to_others
 from evalharness.believing.risk import FIRST
 from evalharness.records import FloatArray, IntArray
 
@@ -53,54 +54,67 @@ class Evidence:
         return found
 
 
+class Placed(NamedTuple):
+    """Where n photos lie."""
+
+    features: FloatArray
+    """(n, D)."""
+    texture: FloatArray
+    """(n, 7)."""
+
+
 @dataclass(frozen=True)
 class Space:
-    """Where distances of photos are taken: the model's features and the texture, each in units of usual distances."""
+    """Where distances are taken: features and texture, uncorrelated and of variance 1 among the evaluated photos."""
 
-    centre: FloatArray
-    """Of the texture, (7,)."""
-    whitening: FloatArray
-    """Makes the texture of the evaluated photos uncorrelated, of the usual distance 1, (7, 7)."""
-    feature_scale: float
+    feature_centre: FloatArray
+    """(D,)."""
+    feature_whitening: FloatArray
+    """(D, D)."""
+    texture_centre: FloatArray
+    """(7,)."""
+    texture_whitening: FloatArray
+    """(7, 7)."""
 
     @classmethod
-    def of(cls, evidence: Evidence, units: IntArray) -> "Space | None":
+    def of(cls, evidence: Evidence) -> "Space | None":
         """Of the evaluated photos; None where they are too few."""
-        if len(units) < MIN_PHOTOS:
+        if len(evidence.logits) < MIN_PHOTOS:
             return None
-        centre = evidence.texture.mean(axis=0, dtype=np.float64)
-        values, vectors = np.linalg.eigh(np.cov((evidence.texture - centre).T))
-        whitening = vectors / np.sqrt(values.clip(0) + TEXTURE_FLOOR)
-        scales = [
-            _usual_distance(block, units) for block in (evidence.features, (evidence.texture - centre) @ whitening)
-        ]
-        if scales[0] is None or scales[1] is None:
-            return None
-        return cls(centre, whitening / scales[1], scales[0])
+        from sklearn.covariance import LedoitWolf
 
-    def place(self, evidence: Evidence) -> FloatArray:
-        """Photos in the space, (n, D + 7)."""
-        features = np.asarray(evidence.features, np.float64) / self.feature_scale
-        return np.hstack([features, (evidence.texture - self.centre) @ self.whitening])
+        shrunk = LedoitWolf().fit(np.asarray(evidence.features, np.float64))
+        texture = np.asarray(evidence.texture, np.float64)
+        return cls(
+            np.asarray(shrunk.location_, np.float32),
+            _whitening(shrunk.covariance_, floor=float(np.finfo(np.float32).tiny)),
+            texture.mean(axis=0),
+            _whitening(np.cov(texture.T), floor=TEXTURE_FLOOR),
+        )
+
+    def place(self, evidence: Evidence) -> Placed:
+        """Photos in the space."""
+        return Placed(
+            (evidence.features - self.feature_centre) @ self.feature_whitening,
+            (evidence.texture - self.texture_centre) @ self.texture_whitening,
+        )
 
 
 TEXTURE_FLOOR = 1e-3
 """Added to variances of the logarithms: differences of 3 % are never unusual."""
 
 
-def _usual_distance(values: FloatArray, units: IntArray) -> float | None:
-    found = Neighbours.of(values, units)
-    if found is None:
-        return None
-    usual = float(np.median(found.nearest.mean(axis=1)))
-    return usual if usual > 0 else 1.0
+def _whitening(covariance: FloatArray, *, floor: float) -> FloatArray:
+    """What makes variables of this covariance uncorrelated and of variance 1, (D, D) float32."""
+    values, vectors = np.linalg.eigh(covariance)
+    return np.asarray(vectors / np.sqrt(values.clip(0) + floor), np.float32)
 
 
-def own_agreement(neighbours: Neighbours, labels: IntArray, pred_labels: IntArray) -> tuple[FloatArray, IntArray]:
+def own_agreement(evidence: Evidence, labels: IntArray, units: IntArray) -> tuple[FloatArray, IntArray]:
     """`agreement` of each evaluated photo with those of other groups, and the class of the nearest of these, (N,)."""
     parts = [
-        (agreement(distances, labels, pred_labels[rows]), labels[distances.argmin(axis=1)])
-        for rows, distances in neighbours.own_distances()
+        (agreement(distances, labels, evidence.pred_labels[rows]), labels[distances.argmin(axis=1)])
+        for rows, distances in distances_to_others(evidence.features, units)
     ]
     agreements, nearest = zip(*parts, strict=True)
     return np.concatenate(agreements), np.concatenate(nearest)

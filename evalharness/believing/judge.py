@@ -1,27 +1,27 @@
 """The judge: fitted on an evaluation, it says of each photo believe, check or unknown."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
 import numpy as np
 
-from evalharness.audit.novelty import num_to_tell
-from evalharness.believing.evidence import Evidence, Space, own_agreement
-from evalharness.believing.neighbours import Neighbours, agreement
+from evalharness.audit import BoolArray
+from evalharness.believing.evidence import Evidence, Placed, Space, own_agreement
+from evalharness.believing.neighbours import Neighbours, agreement, measure_distances
+from evalharness.believing.novelty import Novelty
 from evalharness.believing.risk import RiskModel, fit_risk
-from evalharness.believing.texture import NAMES
 from evalharness.believing.threshold import Threshold, choose_threshold
 from evalharness.records import FloatArray, IntArray
 
 Belief = Literal["believe", "check", "unknown"]
-VERSION = 1
-MODEL_FEATURES = slice(None, -len(NAMES))
-"""Of what photos are placed by: all but the statistics of the pixels."""
+VERSION = 2
 UNKNOWN_LEVEL = 0.01
 """Of photos like the evaluated ones a part of this at most is called unknown."""
+RARE_LEVEL = 0.05
+"""Of photos like the evaluated ones a part of this at most is too far from the others to be believed."""
 ROUNDING = 1e-9
+SPACES = ("features", "texture")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,8 @@ class Judged:
     """P(wrong), (n,)."""
     novelty_p_values: FloatArray
     """(n,); NaN where novelty cannot be told."""
+    is_rare: BoolArray
+    """Whether a photo is too far from the evaluated ones to be believed, (n,)."""
     beliefs: tuple[Belief, ...]
     features: Mapping[str, FloatArray]
     """What the risk was taken from, by name, (n,)."""
@@ -60,30 +62,38 @@ class FittedJudge:
     threshold: Threshold
     space: Space | None
     """None where too few photos were evaluated to say what is unlike them."""
-    neighbours: Neighbours | None
-    """The evaluated photos in the space."""
+    novelty: Novelty | None
+    """The evaluated photos in the space, by features and by texture; None where one has too few outside its group."""
+    features: FloatArray
+    """Of the evaluated photos as the model gives them, (N, D)."""
     labels: IntArray
     """Their true classes, (N,)."""
 
     @property
     def can_tell_unknown(self) -> bool:
         """Whether there are enough groups for one photo in a hundred to be rare."""
-        return self.neighbours is not None and self.neighbours.num_groups >= num_to_tell(UNKNOWN_LEVEL)
+        return self.novelty is not None and self.novelty.can_tell(UNKNOWN_LEVEL)
+
+    def is_rare(self, p_values: FloatArray, level: float) -> BoolArray:
+        """Whether photos are farther from the evaluated ones than all but a part of `level`; False if none can tell."""
+        if self.novelty is None or not self.novelty.can_tell(level):
+            return np.zeros(len(p_values), np.bool_)
+        return np.asarray(p_values <= level + ROUNDING)
 
     def judge(self, evidence: Evidence) -> Judged:
         """Judges new photos; a copy of an evaluated photo as if its group had not been evaluated."""
         features, num = evidence.plain_features(), len(evidence.logits)
         p_values, nearest = np.full(num, np.nan), np.full(num, -1)
         features["agreement"] = np.full(num, np.nan)
-        if self.neighbours is not None and self.space is not None:
-            placed = self.space.place(evidence)
-            distances = self.neighbours.distances(placed)
-            copied = self.neighbours.copied_groups(distances)
-            p_values = self.neighbours.novelty_p_values(distances, copied)
-            by_features = self._by_features.distances(placed[:, MODEL_FEATURES])
-            by_features = np.where(copied[:, None] == self.neighbours.units, np.inf, by_features)
+        if self.novelty is not None and self.space is not None:
+            spaces = self.novelty.spaces
+            distances = [space.distances(own) for space, own in zip(spaces, self.space.place(evidence), strict=True)]
+            copied = spaces[0].copied_groups(distances[0])
+            p_values = self.novelty.p_values(distances, copied)
+            by_features = measure_distances(evidence.features, self.features)
+            by_features[copied[:, None] == spaces[0].units] = np.inf
             features["agreement"] = agreement(by_features, self.labels, evidence.pred_labels)
-            features["distance"] = np.log(self.neighbours.mean_distances(distances, copied))
+            features["distance"] = np.log(self.novelty.scores(distances, copied))
             nearest = self.labels[by_features.argmin(axis=1)]
         known = {name: features.get(name, np.full(num, np.nan)) for name in self.risk.names}
         return self.judged(known, p_values, nearest, self.risk.score(known))
@@ -100,24 +110,17 @@ class FittedJudge:
             risks: P(wrong), (n,).
         """
         limit = self.threshold.limit
-        is_unknown = p_values <= UNKNOWN_LEVEL + ROUNDING if self.can_tell_unknown else np.zeros(len(risks), np.bool_)
-        is_believed = np.zeros(len(risks), np.bool_) if limit is None else risks <= limit
+        is_unknown, is_rare = (self.is_rare(p_values, level) for level in (UNKNOWN_LEVEL, RARE_LEVEL))
+        is_believed = np.zeros(len(risks), np.bool_) if limit is None else (risks <= limit) & ~is_rare
         beliefs: tuple[Belief, ...] = tuple(
             "unknown" if unknown else "believe" if believed else "check"
             for unknown, believed in zip(is_unknown, is_believed, strict=True)
         )
-        return Judged(risks, p_values, beliefs, features, self.risk.effects(features), nearest)
-
-    @cached_property
-    def _by_features(self) -> Neighbours:
-        """The evaluated photos by the model's features alone."""
-        if self.neighbours is None:
-            raise ValueError("no photos to be near to")
-        return self.neighbours.only(MODEL_FEATURES)
+        return Judged(risks, p_values, is_rare, beliefs, features, self.risk.effects(features), nearest)
 
     def to_arrays(self) -> dict[str, Any]:
         """Everything but the evaluated features and labels, which the results hold; for `np.savez`."""
-        threshold, space, neighbours = self.threshold, self.space, self.neighbours
+        threshold, space, novelty = self.threshold, self.space, self.novelty
         found: dict[str, Any] = {
             "version": VERSION,
             "guarantee": np.array([self.guarantee.max_error, self.guarantee.confidence]),
@@ -133,23 +136,21 @@ class FittedJudge:
             ),
             "upper_bound": threshold.upper_bound,
         }  # fmt: skip
-        if space is not None and neighbours is not None:
-            found |= {
-                "texture_centre": space.centre,
-                "texture_whitening": space.whitening,
-                "feature_scale": space.feature_scale,
-                "placed": neighbours.features,
-                "nearest": neighbours.nearest,
-            }
+        if space is not None and novelty is not None:
+            found |= asdict(space)
+            for name, own in zip(SPACES, novelty.spaces, strict=True):
+                found |= {f"placed_{name}": own.features, f"nearest_{name}": own.nearest}
         return found
 
     @classmethod
-    def from_arrays(cls, stored: Mapping[str, Any], *, labels: IntArray, units: IntArray) -> "FittedJudge":
-        """From `to_arrays`, and the labels and groups of the evaluated photos."""
+    def from_arrays(
+        cls, stored: Mapping[str, Any], *, features: FloatArray, labels: IntArray, units: IntArray
+    ) -> "FittedJudge":
+        """From `to_arrays`, and the features (N, D), labels (N,) and groups (N,) of the evaluated photos."""
         limit = float(stored["limit"])
         believed, wrong, groups, wrong_groups, needed = (int(count) for count in stored["counts"])
         max_error, confidence = map(float, stored["guarantee"])
-        has_space = "placed" in stored
+        has_space = "feature_centre" in stored
         return cls(
             guarantee=Guarantee(max_error, confidence),
             risk=RiskModel(
@@ -163,9 +164,11 @@ class FittedJudge:
                 None if np.isnan(limit) else limit, believed, wrong, groups, wrong_groups,
                 float(stored["upper_bound"]), needed,
             ),
-            space=Space(stored["texture_centre"], stored["texture_whitening"], float(stored["feature_scale"]))
-            if has_space else None,
-            neighbours=Neighbours(stored["placed"], units, stored["nearest"]) if has_space else None,
+            space=Space(**{field.name: stored[field.name] for field in fields(Space)}) if has_space else None,
+            novelty=Novelty(
+                tuple(Neighbours(stored[f"placed_{name}"], units, stored[f"nearest_{name}"]) for name in SPACES)
+            ) if has_space else None,
+            features=np.asarray(features),
             labels=np.asarray(labels),
         )  # fmt: skip
 
@@ -195,28 +198,29 @@ def fit_judge(
     """
     num, is_wrong = len(labels), evidence.pred_labels != labels
     features = evidence.plain_features()
-    space = Space.of(evidence, units)
-    neighbours = None if space is None else Neighbours.of(space.place(evidence), units)
+    space = Space.of(evidence)
+    novelty = None if space is None else _novelty(space.place(evidence), units)
     p_values, nearest = np.full(num, np.nan), np.full(num, -1)
-    if neighbours is not None:
-        by_features = neighbours.only(MODEL_FEATURES)
-        features["agreement"], nearest = own_agreement(by_features, labels, evidence.pred_labels)
-        features["distance"] = np.log(neighbours.nearest.mean(axis=1))
-        p_values = neighbours.own_p_values()
+    if novelty is not None:
+        features["agreement"], nearest = own_agreement(evidence, labels, units)
+        features["distance"] = np.log(novelty.own_scores)
+        p_values = novelty.own_p_values()
     fitted = fit_risk(
         {name: values for name, values in features.items() if _varies(values)}, is_wrong, units, seed=seed
     )
-    bare = FittedJudge(guarantee, fitted.model, NO_THRESHOLD, space, neighbours, labels)
+    bare = FittedJudge(guarantee, fitted.model, NO_THRESHOLD, space, novelty, evidence.features, labels)
     known = {name: features[name] for name in fitted.model.names}
-    is_unknown = np.array(
-        [belief == "unknown" for belief in bare.judged(known, p_values, nearest, fitted.out_of_fold).beliefs]
-    )
     threshold = choose_threshold(
-        np.where(is_unknown, np.inf, fitted.out_of_fold), is_wrong, units,
+        np.where(bare.is_rare(p_values, RARE_LEVEL), np.inf, fitted.out_of_fold), is_wrong, units,
         max_error=guarantee.max_error, confidence=guarantee.confidence,
     )  # fmt: skip
     judge = replace(bare, threshold=threshold)
     return FittedEvaluation(judge, judge.judged(known, p_values, nearest, fitted.out_of_fold), fitted.gains)
+
+
+def _novelty(placed: Placed, units: IntArray) -> Novelty | None:
+    by_features, by_texture = (Neighbours.of(values, units) for values in placed)
+    return None if by_features is None or by_texture is None else Novelty((by_features, by_texture))
 
 
 def _varies(values: FloatArray) -> bool:

@@ -122,7 +122,7 @@ class EvaluatedImages:
             noise = _noise(np.asarray(stored.maps(map_id), np.float32))
             noise = noise if np.isfinite(noise[RANKED_BY[0]]).any() else {}
         neighbourhood = None if judge else Neighbourhood.of(np.asarray(stored.features, np.float32), groups)
-        places_among = judge.neighbours if judge else neighbourhood
+        places_among = judge.novelty if judge else neighbourhood
         notes = (_describe(temperature), *_describe_places(int(units.max()) + 1, num_images, places_among))
         return cls(places, units, temperature, neighbourhood, map_id, noise, notes)
 

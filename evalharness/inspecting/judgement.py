@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evalharness.believing import Belief, FittedJudge, Judged
-from evalharness.believing.judge import UNKNOWN_LEVEL
+from evalharness.believing.judge import RARE_LEVEL, UNKNOWN_LEVEL
 from evalharness.records import FloatArray
 
 LEAST_P_VALUE = 0.001
@@ -29,7 +29,7 @@ class Judgement:
 
 NOT_JUDGED = Judgement("check", ("nothing to judge it by: name an evaluation with --run",))
 NO_JUDGE_REASON = (
-    "the evaluation has no judge, which an earlier version did not make: repeat its `evalharness run` command "
+    "the evaluation has no judge, or one of an earlier version: repeat its `evalharness run` command "
     "(predictions are kept, and only what is missing is computed)"
 )
 NO_JUDGE = Judgement(
@@ -52,12 +52,17 @@ def explain(
         concept: A sentence on the harmful concept that the verdict owes something to.
     """
     belief, risk, p_value = judged.beliefs[index], float(judged.risks[index]), float(judged.novelty_p_values[index])
+    rare = f"of photos like the evaluated ones {max(p_value, LEAST_P_VALUE):.1%} are as far from the others"
     if belief == "unknown":
-        rare = f"of photos like the evaluated ones {max(p_value, LEAST_P_VALUE):.1%} are as far from the others"
         reasons = [f"unlike anything that was evaluated: {rare} (unknown: up to {UNKNOWN_LEVEL:.0%})"]
     else:
-        reasons = [*([concept] if concept else []), _of_risk(judge, risk, belief)]
-        if belief == "check" and judge.threshold.limit is not None:
+        reasons = [concept] if concept else []
+        limit, is_rare = judge.threshold.limit, bool(judged.is_rare[index])
+        if is_rare and limit is not None:
+            reasons.append(f"little like the evaluated photos: {rare} (believed: above {RARE_LEVEL:.0%})")
+        if not is_rare or limit is None or risk > limit:
+            reasons.append(_of_risk(judge, risk, belief))
+        if belief == "check" and limit is not None and risk > limit:
             reasons += _of_features(judged, index, probs, classes, has_concept=concept is not None)
     return Judgement(belief, tuple(reasons), risk, None if np.isnan(p_value) else 1 - p_value)
 

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import softmax
 
 from evalharness.believing import Evidence, FittedJudge, measure_texture
+from evalharness.believing.judge import VERSION
 from evalharness.concepts import NO_HARM, VerdictHarm
 from evalharness.inference import BlockTokens, ForwardPass
 from evalharness.inspecting.harmful_concepts import HarmfulConcepts
@@ -34,14 +35,18 @@ class StoredJudge:
 
     @classmethod
     def of(cls, stored: StoredResult) -> "StoredJudge | None":
-        """None where an earlier version made the evaluation."""
+        """None where an earlier version made the evaluation, or its judge."""
         path = stored.folder / JUDGE
         if not path.is_file():
             return None
         labels = np.array([stored.classes.index(label) for label in stored.samples["label"]])
         units = resampling_units(list(stored.samples["group"]), len(labels))
         with np.load(path) as arrays:
-            fitted = FittedJudge.from_arrays({name: arrays[name] for name in arrays}, labels=labels, units=units)
+            if int(arrays["version"]) != VERSION:
+                return None
+            fitted = FittedJudge.from_arrays(
+                arrays, features=np.asarray(stored.features, np.float32), labels=labels, units=units
+            )
             return cls(fitted, str(arrays["map_id"]), HarmfulConcepts.of(stored), _temperature(arrays))
 
     def judge(

@@ -8,8 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta, binom
+from sklearn.covariance import LedoitWolf
 
+from evalharness.believing import Evidence
+from evalharness.believing.evidence import Space
 from evalharness.believing.neighbours import Neighbours
+from evalharness.believing.novelty import Novelty
 from evalharness.believing.threshold import choose_threshold, error_p_value, error_upper_bound, num_without_error
 
 
@@ -74,12 +78,48 @@ def test_the_error_rate_of_the_whole_choice_by_enumeration():
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**16))
 def test_the_rank_of_a_photo_is_that_among_all_with_it_counted_in(seed):
-    """Full conformal: every photo scored among all the others, the new one included."""
+    """Full conformal: every photo scored among all the others, the new one included, by the larger of two distances."""
     generator = np.random.default_rng(seed)
-    points = generator.normal(size=(31, 3)) * generator.uniform(0.5, 3, (31, 1))
-    known = Neighbours.of(points[:-1], np.arange(30))
-    distances = known.distances(points[-1:])
-    (p_value,) = known.novelty_p_values(distances, np.array([-1]))
-    table = np.linalg.norm(points[:, None] - points, axis=2)
-    scores = [np.sort(np.delete(row, place))[:5].mean() for place, row in enumerate(table)]
-    assert p_value == pytest.approx(np.mean(np.array(scores) >= scores[-1] - 1e-9))
+    spaces = [generator.normal(size=(31, size)) * generator.uniform(0.5, 3, (31, 1)) for size in (3, 2)]
+    known = Novelty(tuple(Neighbours.of(points[:-1], np.arange(30)) for points in spaces))
+    distances = [own.distances(points[-1:]) for own, points in zip(known.spaces, spaces, strict=True)]
+    (p_value,) = known.p_values(distances, np.array([-1]))
+    scores = []
+    for points in spaces:
+        table = np.linalg.norm(points[:, None] - points, axis=2)
+        means = np.array([np.sort(np.delete(row, place))[:5].mean() for place, row in enumerate(table)])
+        among = np.array([np.sort(np.delete(row[:-1], place))[:5].mean() for place, row in enumerate(table[:-1])])
+        scores.append(means / np.quantile(among, 0.99))
+    larger = np.max(scores, axis=0)
+    assert p_value == pytest.approx(np.mean(larger >= larger[-1] - 1e-9))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**16), st.integers(6, 30))
+def test_the_rank_of_an_evaluated_photo_is_that_among_other_groups_each_counting_one(seed, num_groups):
+    generator = np.random.default_rng(seed)
+    units = np.concatenate([np.arange(num_groups), generator.integers(0, num_groups, 20)])
+    points = generator.normal(size=(len(units), 3))
+    known = Novelty((Neighbours.of(points, units),))
+    scores = known.own_scores
+    for place, p_value in enumerate(known.own_p_values()):
+        parts = [
+            np.mean(scores[units == unit] >= scores[place] - 1e-9) for unit in range(num_groups) if unit != units[place]
+        ]
+        assert p_value == pytest.approx((1 + sum(parts)) / num_groups)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**16))
+def test_features_are_made_uncorrelated_and_of_variance_one(seed):
+    generator = np.random.default_rng(seed)
+    features = generator.normal(size=(400, 4)) @ generator.normal(size=(4, 4)) + generator.normal(size=4)
+    texture = generator.normal(size=(400, 7)) * generator.uniform(0.5, 2, 7)
+    evidence = Evidence(np.zeros((400, 2)), features.astype(np.float32), texture.astype(np.float32))
+    placed = Space.of(evidence).place(evidence)
+    # Differences of texture below 3 % count for nothing.
+    np.testing.assert_allclose(np.cov(placed.texture.T), np.eye(7), atol=0.01)
+    part = LedoitWolf().fit(features).shrinkage_
+    variances = np.linalg.eigvalsh(np.cov(features.T, bias=True))
+    expected = variances / ((1 - part) * variances + part * variances.mean())
+    np.testing.assert_allclose(np.linalg.eigvalsh(np.cov(placed.features.T, bias=True)), expected, atol=1e-3)

@@ -84,6 +84,10 @@ def test_what_is_far_or_of_another_texture_is_unknown_and_ordinary_photos_are_ra
     beliefs = fitted.judge.judge(new).beliefs
     # 1 % by design; more than this once in a thousand times.
     assert beliefs.count("unknown") <= binom.ppf(0.999, 1000, 0.02)
+    # As is the 5 % that nothing is believed of.
+    rare = fitted.judge.judge(new).is_rare
+    assert rare.sum() <= binom.ppf(0.999, 1000, 0.07)
+    assert not any(belief == "believe" for belief, is_rare in zip(beliefs, rare, strict=True) if is_rare)
     far = Evidence(new.logits[:5], new.features[:5] + 40, new.texture[:5])
     flat = Evidence(new.logits[:5], new.features[:5], new.texture[:5] - 6)
     for odd in (far, flat):
@@ -99,10 +103,10 @@ def test_a_copy_of_an_evaluated_photo_is_judged_as_if_it_had_not_been_evaluated(
 
 
 def test_stored_and_read_again_it_says_the_same(photos, fitted, tmp_path):
-    _, labels = photos
+    labels = photos[1]
     np.savez(tmp_path / "judge.npz", **fitted.judge.to_arrays())
     with np.load(tmp_path / "judge.npz") as stored:
-        read = FittedJudge.from_arrays(stored, labels=labels, units=np.arange(len(labels)))
+        read = FittedJudge.from_arrays(stored, features=photos[0].features, labels=labels, units=np.arange(len(labels)))
     new, _ = draw_photos(100, 9)
     first, second = fitted.judge.judge(new), read.judge(new)
     assert first.beliefs == second.beliefs

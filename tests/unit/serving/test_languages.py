@@ -57,8 +57,9 @@ def is_japanese(sentence):
 
 
 @pytest.mark.parametrize("belief", ["believe", "check", "unknown"])
-@pytest.mark.parametrize("limit", [0.051, None])
-def test_every_reason_of_the_judge_is_said_in_japanese(belief, limit):
+@pytest.mark.parametrize("limit", [0.051, 0.2, None])
+@pytest.mark.parametrize("is_rare", [False, True])
+def test_every_reason_of_the_judge_is_said_in_japanese(belief, limit, is_rare):
     judge = SimpleNamespace(
         guarantee=SimpleNamespace(max_error=0.02, confidence=0.9),
         threshold=SimpleNamespace(limit=limit, num_needed=114, num_wrong=3, num_believed=400),
@@ -66,7 +67,7 @@ def test_every_reason_of_the_judge_is_said_in_japanese(belief, limit):
     features = ("logit_confidence", "margin", "agreement", "distance", "noise")
     for nearest in (0, 1):
         judged = SimpleNamespace(
-            beliefs=[belief], risks=[0.123], novelty_p_values=[0.004], nearest_labels=[nearest],
+            beliefs=[belief], is_rare=[is_rare], risks=[0.123], novelty_p_values=[0.004], nearest_labels=[nearest],
             effects={name: np.array([1.0]) for name in features},
         )  # fmt: skip
         found = explain(judge, judged, 0, probs=np.array([0.6, 0.4]), classes=("roses", "tulips"), concept=None)
