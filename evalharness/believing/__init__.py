@@ -9,11 +9,20 @@ from evalharness.believing.coverage import (
     risk_coverage,
 )
 from evalharness.believing.evidence import Evidence
-from evalharness.believing.judge import Belief, FittedEvaluation, FittedJudge, Guarantee, Judged, fit_judge
+from evalharness.believing.judge import (
+    JUDGE_VERSION,
+    Belief,
+    FittedEvaluation,
+    FittedJudge,
+    Guarantee,
+    Judged,
+    fit_judge,
+)
 from evalharness.believing.texture import measure_texture
 from evalharness.believing.threshold import num_without_error
 
 __all__ = [
+    "JUDGE_VERSION",
     "Belief",
     "Evidence",
     "FittedEvaluation",

@@ -15,7 +15,8 @@ from evalharness.believing.threshold import Threshold, choose_threshold
 from evalharness.records import FloatArray, IntArray
 
 Belief = Literal["believe", "check", "unknown"]
-VERSION = 2
+JUDGE_VERSION = 2
+"""Of what is stored: another judge says other things of the same photos."""
 UNKNOWN_LEVEL = 0.01
 """Of photos like the evaluated ones a part of this at most is called unknown."""
 RARE_LEVEL = 0.05
@@ -122,7 +123,7 @@ class FittedJudge:
         """Everything but the evaluated features and labels, which the results hold; for `np.savez`."""
         threshold, space, novelty = self.threshold, self.space, self.novelty
         found: dict[str, Any] = {
-            "version": VERSION,
+            "version": JUDGE_VERSION,
             "guarantee": np.array([self.guarantee.max_error, self.guarantee.confidence]),
             "risk_names": np.array(self.risk.names),
             "risk_centres": self.risk.centres,

@@ -96,7 +96,10 @@ class Stage(Protocol[F]):
 
     @property
     def digests(self) -> Mapping[str, str | None]:
-        """Of the files that `prepare` reads, by what they are; None for one that was not wanted."""
+        """What complete results are examined anew for: digests of the files that `prepare` reads, by what they are.
+
+        None for a file that was not wanted; a version where the stage's own method changes.
+        """
         return {}
 
     @property

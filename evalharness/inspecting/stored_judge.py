@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import softmax
 
-from evalharness.believing import Evidence, FittedJudge, measure_texture
-from evalharness.believing.judge import VERSION
+from evalharness.believing import JUDGE_VERSION, Evidence, FittedJudge, measure_texture
 from evalharness.concepts import NO_HARM, VerdictHarm
 from evalharness.inference import BlockTokens, ForwardPass
 from evalharness.inspecting.harmful_concepts import HarmfulConcepts
@@ -42,7 +41,7 @@ class StoredJudge:
         labels = np.array([stored.classes.index(label) for label in stored.samples["label"]])
         units = resampling_units(list(stored.samples["group"]), len(labels))
         with np.load(path) as arrays:
-            if int(arrays["version"]) != VERSION:
+            if int(arrays["version"]) != JUDGE_VERSION:
                 return None
             fitted = FittedJudge.from_arrays(
                 arrays, features=np.asarray(stored.features, np.float32), labels=labels, units=units

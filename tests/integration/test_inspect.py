@@ -105,11 +105,30 @@ def test_few_evaluated_images_do_not_call_any_unlike_them(evaluated, tiny_run, t
     for found in (odd, known):
         assert found["belief"] == "check"
         assert "114 believed photos" in found["reasons"][0]
-    (evaluated.folder / "judge.npz").rename(tmp_path / "judge.npz")
+
+
+def test_a_judge_that_is_missing_or_of_an_earlier_version_is_told_and_fitted_anew(
+    evaluated, tiny_run, tmp_path, capsys, monkeypatch
+):
+    ordinary, path = tiny_run.root / evaluated.samples["path"][0], evaluated.folder / "judge.npz"
+    kept = path.read_bytes()
+    with np.load(path) as arrays:
+        earlier = {**arrays, "version": 1}
+    np.savez(path, **earlier)
     (old,) = inspect(capsys, ordinary, *with_run(evaluated, tmp_path))["images"]
-    (tmp_path / "judge.npz").rename(evaluated.folder / "judge.npz")
-    assert old["belief"] == "check"
-    assert "repeat its `evalharness run` command" in old["reasons"][0]
+    path.unlink()
+    (missing,) = inspect(capsys, ordinary, *with_run(evaluated, tmp_path))["images"]
+    for found in (old, missing):
+        assert found["belief"] == "check"
+        assert "repeat its `evalharness run` command" in found["reasons"][0]
+    # Complete results are reused, until the judge is another one.
+    again = tiny_run.overrides(evaluated.folder.parent.parent, attention__methods=["libra"])
+    evalharness.evaluate(again)
+    assert not path.exists()
+    monkeypatch.setattr("evalharness.evaluating.stages.believe.stage.JUDGE_VERSION", 99)
+    evalharness.evaluate(again)
+    assert path.exists()
+    path.write_bytes(kept)
 
 
 def test_attention_outside_the_object_is_said_only_where_it_is_given(tiny_run, overrides, capsys):

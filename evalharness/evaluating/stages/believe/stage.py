@@ -1,7 +1,7 @@
 """Fits the judge on the evaluation, for `inspect` and for the run's coverage; the model is not asked again."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, ClassVar, Self
 
@@ -10,7 +10,15 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
-from evalharness.believing import Evidence, FittedEvaluation, Guarantee, Judged, fit_judge, measure_coverage
+from evalharness.believing import (
+    JUDGE_VERSION,
+    Evidence,
+    FittedEvaluation,
+    Guarantee,
+    Judged,
+    fit_judge,
+    measure_coverage,
+)
 from evalharness.believing.risk import FIRST
 from evalharness.believing.texture import NAMES, measure_texture
 from evalharness.config import GateConfig, RunConfig
@@ -40,6 +48,11 @@ class Believe(Stage[BelieveFinding]):
     def prepare(cls, config: RunConfig) -> Self:  # noqa: ARG003
         """Needs nothing."""
         return cls()
+
+    @property
+    def digests(self) -> Mapping[str, str | None]:
+        """Of the judge: one of an earlier version is fitted anew."""
+        return {"judge": str(JUDGE_VERSION)}
 
     def examine(self, rows: EvaluatedRows, earlier: Findings) -> BelieveFinding:
         """Fits the judge. Writes `judge.npz`, and `judged.parquet`: `row_id, belief, risk, novelty_p_value`."""
