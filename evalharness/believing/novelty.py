@@ -16,7 +16,7 @@ from functools import cached_property
 
 import numpy as np
 
-from evalharness.audit.novelty import num_to_tell
+from evalharness.audit.novelty import conformal_p_values, num_to_tell
 from evalharness.believing.neighbours import Neighbours
 from evalharness.records import FloatArray, IntArray
 
@@ -69,15 +69,8 @@ class Novelty:
 
     def own_p_values(self) -> FloatArray:
         """The same of each evaluated photo, its own group left out, (N,)."""
-        units, scores, weights = self.spaces[0].units, self.own_scores, self._weights
-        order = np.argsort(scores, kind="stable")
-        below = np.concatenate([[0], np.cumsum(weights[order])])
-        as_far = below[-1] - below[np.searchsorted(scores[order], scores * (1 - ROUNDING), side="left")]
-        own = np.array(
-            [weights[group := units == unit] @ (scores[group] >= score * (1 - ROUNDING))
-             for unit, score in zip(units, scores, strict=True)]
-        )  # fmt: skip
-        return np.asarray((1 + as_far - own) / self.num_groups)
+        units, scores = self.spaces[0].units, self.own_scores
+        return conformal_p_values(scores, units, scores, [int(unit) for unit in units])
 
     def _p_value(self, score: float, distances: Sequence[FloatArray], copied: int) -> float:
         # Each evaluated photo with the new one among its neighbours.
