@@ -19,7 +19,7 @@ JUDGE_VERSION = 2
 """Of what is stored: another judge says other things of the same photos."""
 UNKNOWN_LEVEL = 0.01
 """Of photos like the evaluated ones a part of this at most is called unknown."""
-RARE_LEVEL = 0.05
+RARE_LEVEL = 0.025
 """Of photos like the evaluated ones a part of this at most is too far from the others to be believed."""
 ROUNDING = 1e-9
 SPACES = ("features", "texture")

@@ -59,7 +59,7 @@ def explain(
         reasons = [concept] if concept else []
         limit, is_rare = judge.threshold.limit, bool(judged.is_rare[index])
         if is_rare and limit is not None:
-            reasons.append(f"little like the evaluated photos: {rare} (believed: above {RARE_LEVEL:.0%})")
+            reasons.append(f"little like the evaluated photos: {rare} (believed: above {RARE_LEVEL:.1%})")
         if not is_rare or limit is None or risk > limit:
             reasons.append(_of_risk(judge, risk, belief))
         if belief == "check" and limit is not None and risk > limit:

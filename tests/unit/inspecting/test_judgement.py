@@ -22,15 +22,15 @@ def reasons_of(belief, *, risk, p_value, is_rare):
 
 
 def test_a_photo_that_is_only_too_far_is_told_that_alone():
-    (reason,) = reasons_of("check", risk=0.01, p_value=0.031, is_rare=True)
+    (reason,) = reasons_of("check", risk=0.01, p_value=0.018, is_rare=True)
     assert reason == (
-        "little like the evaluated photos: of photos like the evaluated ones 3.1% are as far from the others "
-        "(believed: above 5%)"
+        "little like the evaluated photos: of photos like the evaluated ones 1.8% are as far from the others "
+        "(believed: above 2.5%)"
     )
 
 
 def test_one_that_is_risky_too_is_told_both():
-    far, risky, low = reasons_of("check", risk=0.2, p_value=0.031, is_rare=True)
+    far, risky, low = reasons_of("check", risk=0.2, p_value=0.018, is_rare=True)
     assert far.startswith("little like")
     assert risky.startswith("risk 20.0%")
     assert low == "the confidence is low (0.60)"
@@ -45,4 +45,4 @@ def test_one_that_is_risky_too_is_told_both():
     ],
 )
 def test_the_first_reason_is_the_one_that_decided(belief, risk, p_value, start):
-    assert reasons_of(belief, risk=risk, p_value=p_value, is_rare=p_value < 0.05)[0].startswith(start)
+    assert reasons_of(belief, risk=risk, p_value=p_value, is_rare=p_value < 0.025)[0].startswith(start)
