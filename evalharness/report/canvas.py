@@ -77,10 +77,9 @@ class Canvas:
     ) -> None:
         """Writes a line, vertically centred on `top`; smaller if it would be wider than `max_width` inches."""
         line = self.axes.text(left, top, replace_undrawable(text), color=colour, fontsize=size, ha=align, va="center")
-        # In steps, since hinted letters do not shrink in proportion to their size.
-        while max_width and line.get_window_extent().width > max_width * self.figure.dpi and size > SMALLEST_TEXT:
-            size -= 0.5
-            line.set_fontsize(size)
+        width = line.get_window_extent().width / self.figure.dpi
+        if max_width and width > max_width:
+            line.set_fontsize(max(SMALLEST_TEXT, size * max_width / width))
 
     def add_axes(self, left: float, top: float, width: float, height: float) -> Axes:
         """Axes of their own, for what needs ticks."""

@@ -7,7 +7,7 @@ from made_up_run import GRID, PHOTO_SIZE, build_run, frame_of
 from evalharness.report import AttentionPair, as_image, draw_contact_sheet, draw_prediction_grid
 from evalharness.report.overlay import fit, overlay
 from evalharness.report.photo_sheets import PHOTO_PIXELS
-from evalharness.report.style import RIGHT_COLOUR, RIGHT_SIGN, WRONG_COLOUR, WRONG_SIGN
+from evalharness.report.style import RIGHT_COLOUR, RIGHT_SIGN, WRONG_COLOUR, WRONG_SIGN, figure_style
 
 
 def texts_of(figure):
@@ -68,6 +68,7 @@ class TestPredictionGrid:
         left, right, bottom, top = figure.axes[0].images[0].get_extent()
         assert (bottom - top) / (right - left) == pytest.approx(PHOTO_SIZE[0] / PHOTO_SIZE[1], abs=0.01)
 
+    @figure_style()
     def test_long_names_stay_above_their_photo(self):
         figure, _ = self.draw(
             frame_of([(f"row/{i}.jpg", "A LONG NAME " * 5, "ANOTHER NAME " * 5, 0.5) for i in range(5)])
