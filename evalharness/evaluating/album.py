@@ -14,6 +14,7 @@ from evalharness.evaluating.session import EvaluatedRows, Session
 from evalharness.records import FloatArray
 from evalharness.report import AttentionPair
 from evalharness.report.lineup import LineupCell, LineupRow, draw_lineup
+from evalharness.report.style import SaveFigure
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Album:
     """Of the results: `row_id, label, pred_label, confidence`, a row per evaluated row."""
     folder: Path
     """Where figures go."""
+    save_figure: SaveFigure
 
     @property
     def session(self) -> Session:
@@ -64,7 +66,7 @@ class Album:
 
     def save(self, name: str, figure: Figure) -> None:
         """Writes a figure as `<name>.png`."""
-        report.save_figure(figure, self.folder / f"{name}.png")
+        self.save_figure(figure, self.folder / f"{name}.png")
 
     def save_pairs(self, name: str, title: str, pairs: Sequence[AttentionPair]) -> None:
         """Writes a contact sheet, if there is anything on it."""

@@ -109,7 +109,7 @@ def _draw(rows: EvaluatedRows, samples: pd.DataFrame, evaluation: Evaluation, fi
     chosen_by = samples.assign(
         **{name: values.reindex(samples["row_id"]).to_numpy() for name, values in findings.row_columns.items()}
     )
-    with session.clock.timed("figures"):
+    with session.clock.timed("figures"), report.saving_in_background() as save:
         report.draw_figures(
             chosen_by,
             evaluation,
@@ -120,8 +120,9 @@ def _draw(rows: EvaluatedRows, samples: pd.DataFrame, evaluation: Evaluation, fi
             class_names=inputs.classes,
             seed=inputs.config.seed,
             extent=session.photos.extent,
+            save=save,
         )
-        album = Album(rows, samples, folder)
+        album = Album(rows, samples, folder, save)
         for found in findings:
             found.draw(album)
 

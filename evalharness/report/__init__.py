@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from evalharness.report.photo_sheets import AttentionPair, draw_contact_sheet, draw_prediction_grid
     from evalharness.report.reliability import draw_reliability
     from evalharness.report.selection import select_logged, select_rows, select_samples
-    from evalharness.report.style import as_image, save_figure
+    from evalharness.report.style import as_image, save_figure, saving_in_background
 
 __all__ = [
     "STYLES",
@@ -34,6 +34,7 @@ __all__ = [
     "draw_quadrants",
     "draw_reliability",
     "save_figure",
+    "saving_in_background",
     "select_logged",
     "select_rows",
     "select_samples",
@@ -57,6 +58,7 @@ _PLACES = {
     "draw_quadrants": "audit",
     "draw_reliability": "reliability",
     "save_figure": "style",
+    "saving_in_background": "style",
     "select_logged": "selection",
     "select_rows": "selection",
     "select_samples": "selection",

@@ -16,7 +16,7 @@ from evalharness.report.per_class import draw_per_class
 from evalharness.report.photo_sheets import AttentionPair, draw_contact_sheet, draw_prediction_grid
 from evalharness.report.reliability import draw_reliability
 from evalharness.report.selection import Rule, select_logged, select_rows
-from evalharness.report.style import is_drawable, save_figure
+from evalharness.report.style import SaveFigure, is_drawable, save_figure
 from evalharness.report.worst_mistakes import draw_worst_mistakes
 from evalharness.slugs import ascii_slug, file_slugs, slug
 
@@ -42,6 +42,7 @@ def draw_figures(  # noqa: PLR0917
     class_names: Sequence[str],
     seed: int,
     extent: Callable[[str], Extent] = lambda _: WHOLE,
+    save: SaveFigure = save_figure,
 ) -> list[Path]:
     """Writes the figures of the verdicts, the contact sheets and the overlays of one evaluation as PNG.
 
@@ -56,6 +57,7 @@ def draw_figures(  # noqa: PLR0917
         class_names: In the order of the confusion matrix.
         seed: Of the random choices.
         extent: Gives the part of the model's input that a row's photo spans.
+        save: Writes a figure to a path.
 
     Returns:
         The files written, mistakes first: `worst_mistakes.png` of the first map and `worst_mistakes.<map_id>.png` of
@@ -71,21 +73,21 @@ def draw_figures(  # noqa: PLR0917
             raise ValueError(f"map {map_id} has {len(densities)} rows for {len(samples)} samples")
     folder.mkdir(parents=True, exist_ok=True)
     _tell_of_missing_glyphs(class_names)
-    paths = _draw_mistakes(samples, maps, photo, folder, config, extent=extent) if WORST in config.contact_sheet else []
+    paths: list[Path] = []
+    if WORST in config.contact_sheet:
+        paths += _draw_mistakes(samples, maps, photo, folder, config, extent=extent, save=save)
     paths += [
-        save_figure(draw_confusion_matrix(evaluation.confusion, class_names), folder / "confusion_matrix.png"),
-        save_figure(
-            draw_reliability(evaluation.calibration_bins, evaluation.headline["ece"]), folder / "reliability.png"
-        ),
-        save_figure(draw_per_class(evaluation.per_class), folder / "per_class.png"),
-        save_figure(draw_prediction_grid(samples, photo), folder / "prediction_grid.png"),
+        save(draw_confusion_matrix(evaluation.confusion, class_names), folder / "confusion_matrix.png"),
+        save(draw_reliability(evaluation.calibration_bins, evaluation.headline["ece"]), folder / "reliability.png"),
+        save(draw_per_class(evaluation.per_class), folder / "per_class.png"),
+        save(draw_prediction_grid(samples, photo), folder / "prediction_grid.png"),
     ]
     for rule in (rule for rule in config.contact_sheet if rule != WORST):
         row_ids = select_rows(samples, rule, config.num_pairs, seed)
         right = f"{int(samples['correct'].sum()):,}"
         title = SHEET_TITLES[rule].format(shown=len(row_ids), right=right, images=f"{len(samples):,}")
         pairs = _pairs(samples, maps, photo, row_ids, extent=extent)
-        paths += _draw_sheets(pairs, title, folder / f"pairs_{rule}", config)
+        paths += _draw_sheets(pairs, title, folder / f"pairs_{rule}", config, save)
     logged = select_logged(samples, config.num_logged_images, seed)
     return paths + _draw_overlays(_pairs(samples, maps, photo, logged, extent=extent), folder / "overlays", config)
 
@@ -108,6 +110,7 @@ def _draw_mistakes(
     config: ReportConfig,
     *,
     extent: Callable[[str], Extent],
+    save: SaveFigure,
 ) -> list[Path]:
     """A sheet of wrong verdicts under each map; of the photos alone where there are no maps."""
     chosen = select_rows(samples, WORST, 2 * config.num_pairs, seed=0)
@@ -127,7 +130,7 @@ def _draw_mistakes(
             style=config.style,
             has_maps=bool(maps),
         )
-        paths.append(save_figure(sheet, folder / (f"{WORST}.{map_id}.png" if paths else f"{WORST}.png")))
+        paths.append(save(sheet, folder / (f"{WORST}.{map_id}.png" if paths else f"{WORST}.png")))
     return paths
 
 
@@ -162,7 +165,7 @@ def _pairs(
 
 
 def _draw_sheets(
-    pairs: Mapping[str, Sequence[AttentionPair]], title: str, path: Path, config: ReportConfig
+    pairs: Mapping[str, Sequence[AttentionPair]], title: str, path: Path, config: ReportConfig, save: SaveFigure
 ) -> list[Path]:
     """A sheet for each map; the path without the map's id and the ending."""
     paths = []
@@ -171,7 +174,7 @@ def _draw_sheets(
             sheet = draw_contact_sheet(
                 chosen, title=f"{title} — {map_id}", density_max=config.density_max, style=config.style
             )
-            paths.append(save_figure(sheet, path.with_name(f"{path.name}.{map_id}.png")))
+            paths.append(save(sheet, path.with_name(f"{path.name}.{map_id}.png")))
     return paths
 
 

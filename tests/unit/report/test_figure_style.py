@@ -31,6 +31,7 @@ from evalharness.report.style import (
     is_drawable,
     new_figure,
     save_figure,
+    saving_in_background,
     text_width,
 )
 
@@ -86,6 +87,27 @@ def test_drawing_in_threads_equals_drawing_alone(tmp_path):
     assert len(drawn) == 4
     assert all(np.array_equal(image, alone) for image in drawn.values())
     assert dict(matplotlib.rcParams) == before
+
+
+def test_figures_saved_in_the_background_are_the_same(tmp_path):
+    def figure():
+        return draw_reliability(((0.5, 0.25, 4), (0.9, 1.0, 3)), Interval(0.1, 0.05, 0.2))
+
+    with saving_in_background() as save:
+        paths = [save(figure(), tmp_path / f"{number}.png") for number in range(3)]
+    alone = save_figure(figure(), tmp_path / "alone.png").read_bytes()
+    assert [path.read_bytes() for path in paths] == [alone] * 3
+
+
+def test_a_figure_that_cannot_be_written_in_the_background_is_told(tmp_path):
+    def draw():
+        with saving_in_background() as save:
+            save(new_figure(1, 1), tmp_path / "missing" / "figure.png")
+            save(new_figure(1, 1), tmp_path / "figure.png")
+
+    with pytest.raises(FileNotFoundError):
+        draw()
+    assert (tmp_path / "figure.png").is_file()
 
 
 @pytest.fixture

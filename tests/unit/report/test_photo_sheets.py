@@ -1,11 +1,13 @@
+import math
+
 import numpy as np
 import pytest
 from made_up_run import GRID, PHOTO_SIZE, build_run, frame_of
 
-from evalharness.report import AttentionPair, draw_contact_sheet, draw_prediction_grid
+from evalharness.report import AttentionPair, as_image, draw_contact_sheet, draw_prediction_grid
 from evalharness.report.overlay import fit, overlay
 from evalharness.report.photo_sheets import PHOTO_PIXELS
-from evalharness.report.style import RIGHT_COLOUR, RIGHT_SIGN, WRONG_COLOUR, WRONG_SIGN
+from evalharness.report.style import RIGHT_COLOUR, RIGHT_SIGN, WRONG_COLOUR, WRONG_SIGN, figure_style
 
 
 def texts_of(figure):
@@ -66,6 +68,7 @@ class TestPredictionGrid:
         left, right, bottom, top = figure.axes[0].images[0].get_extent()
         assert (bottom - top) / (right - left) == pytest.approx(PHOTO_SIZE[0] / PHOTO_SIZE[1], abs=0.01)
 
+    @figure_style()
     def test_long_names_stay_above_their_photo(self):
         figure, _ = self.draw(
             frame_of([(f"row/{i}.jpg", "A LONG NAME " * 5, "ANOTHER NAME " * 5, 0.5) for i in range(5)])
@@ -107,6 +110,13 @@ class TestContactSheet:
         assert len(images) == 4
         for image, wanted in zip(images, expected, strict=True):
             np.testing.assert_array_equal(image, wanted)
+
+    def test_a_photo_is_on_the_sheet_pixel_by_pixel(self):
+        figure = self.draw(self.pair())
+        photo, box = fit(self.PHOTO, PHOTO_PIXELS), figure.axes[0].images[0].get_window_extent()
+        sheet = np.asarray(as_image(figure))
+        top, left = math.floor(sheet.shape[0] - box.y1 + 0.5), math.floor(box.x0 + 0.5)
+        np.testing.assert_array_equal(sheet[top : top + photo.shape[0], left : left + photo.shape[1]], photo)
 
     def test_captions(self):
         texts = texts_of(self.draw(self.pair(), self.pair(pred_label="roses")))
