@@ -247,6 +247,9 @@ class VisionTransformer:
     """What the head reads: `cls`, `mean`, `cls_mean` or `cls_dist`."""
     feature_size: int = 0
     """Width of what the head reads; 0: the hidden size."""
+    needs_autograph: bool = True
+    """Whether layers may hold Python control flow on tensors, which TensorFlow has to convert; looking for it takes
+    seconds."""
 
     @property
     def grid_size(self) -> tuple[int, int]:

@@ -93,6 +93,11 @@ class ModelConfig(Frozen):
         description="Images that `check`, and `run` before it predicts, score under every preprocessing; 0: none.",
     )
 
+    @property
+    def is_built_here(self) -> bool:
+        """Whether this package makes the model, so that none of its layers is the user's own."""
+        return self.builder is None and self.backbone != "from_file"
+
     @field_validator("classes")
     @classmethod
     def _classes_are_distinct(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:

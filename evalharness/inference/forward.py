@@ -74,8 +74,9 @@ class ForwardPass:
         if not is_compiled:
             return
         images = tf.TensorSpec((None, *model.image_size, 3), tf.uint8)
-        self._compiled = tf.function(self._trace_and_reduce, input_signature=[images, tf.TensorSpec((None,), tf.int32)])
-        self._compiled_logits = tf.function(self._logits_alone, input_signature=[images])
+        labels, autograph = tf.TensorSpec((None,), tf.int32), model.needs_autograph
+        self._compiled = tf.function(self._trace_and_reduce, input_signature=[images, labels], autograph=autograph)
+        self._compiled_logits = tf.function(self._logits_alone, input_signature=[images], autograph=autograph)
 
     def __call__(self, images: UInt8Array, labels: IntArray, row_ids: Sequence[str]) -> BatchOutput:
         """Runs one batch.

@@ -35,7 +35,9 @@ class BlockTokens:
             )  # fmt: skip
         self._model, self._block = model, block
         images = tf.TensorSpec((None, *model.image_size, 3), tf.uint8)
-        self._compiled = tf.function(self._trace, input_signature=[images]) if is_compiled else self._trace
+        self._compiled = self._trace
+        if is_compiled:
+            self._compiled = tf.function(self._trace, input_signature=[images], autograph=model.needs_autograph)
 
     def __call__(self, images: UInt8Array) -> tuple[FloatArray, FloatArray]:
         """Tokens of images (B, height, width, 3).

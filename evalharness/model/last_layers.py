@@ -111,8 +111,7 @@ class LastLayers:
     def _tensors(self) -> "dict[LayerName, tf.Tensor]":
         keras_model = self.keras_model
         found: dict[LayerName, tf.Tensor] = {}
-        is_built_here = self.config.builder is None and self.config.backbone != "from_file"
-        if is_built_here:
+        if self.config.is_built_here:
             # Built as a stack of the backbone and the layers of the head.
             found["linear"] = keras_model.layers[1].input
             if keras_model.layers[1] is self._dense:
@@ -137,4 +136,5 @@ class LastLayers:
             values = preprocess(tf.cast(images, tf.float32), self.config.preprocessing)
             return [tf.cast(found, tf.float32) for found in tf.nest.flatten(opened(values, training=False))]
 
-        return tf.function(run, input_signature=[tf.TensorSpec((None, *self.model.image_size, 3), tf.uint8)])
+        images = tf.TensorSpec((None, *self.model.image_size, 3), tf.uint8)
+        return tf.function(run, input_signature=[images], autograph=self.model.needs_autograph)

@@ -107,6 +107,7 @@ def load_model(
         num_prefix_tokens=backbone.num_prefix_tokens,
         pooling=backbone.readout.pooling,
         feature_size=len(backbone.readout.weights) * backbone.hidden_size,
+        needs_autograph=not config.is_built_here,
     )
 
 
@@ -179,8 +180,8 @@ def hash_variables(variables: "Mapping[str, tf.Variable | h5py.Dataset]") -> str
 def _build(config: ModelConfig, classes: Sequence[str], checkpoint: Checkpoint | None) -> "tf.keras.Model":
     import tensorflow as tf
 
-    if checkpoint is None and config.builder is None:
-        # The layers are known to have no control flow that AutoGraph would have to convert, which takes seconds.
+    if checkpoint is None and config.is_built_here:
+        # None of the layers has control flow that AutoGraph would have to convert, and looking for it takes seconds.
         return tf.autograph.experimental.do_not_convert(build_keras_model)(
             config, num_classes=_num_outputs(config, classes)
         )

@@ -13,6 +13,7 @@ import uvicorn
 from PIL import Image
 
 from evalharness import __version__
+from evalharness.collector import collection_held
 from evalharness.config import RunConfig, ServeConfig
 from evalharness.console import note, warn
 from evalharness.errors import ConfigError
@@ -45,9 +46,10 @@ def serve(config: RunConfig, *, run: str, load: Callable[[], PhotoJudge], identi
         listener = stack.enter_context(take_address(config.serve))
         log = stack.enter_context(closing(VerdictLog(folder)))
         pictures = RecentPictures(folder / "recent", config, NUM_RECENT)
-        judge = load()
-        bench = stack.enter_context(closing(Bench(run, judge, log, pictures, config.serve)))
-        bench.worker.submit(lambda: warm_up(judge, folder / "recent")).result()
+        with collection_held():
+            judge = load()
+            bench = stack.enter_context(closing(Bench(run, judge, log, pictures, config.serve)))
+            bench.worker.submit(lambda: warm_up(judge, folder / "recent")).result()
         log.start({"run": run, "version": __version__, "keep": _absolute(config.serve.keep), **identity})
         watch = FolderWatch(bench, config.serve.watch, log.watched) if config.serve.watch else None
         if watch is not None:

@@ -163,3 +163,16 @@ def around_inside():
 
 def resized():
     return tf.keras.Sequential([layers.InputLayer((64, 64, 3)), layers.Resizing(32, 32), *bare().layers])
+
+
+class Branch(layers.Layer):
+    """Python's `if` on a tensor, which only AutoGraph can put into a graph."""
+
+    def call(self, values):
+        if tf.reduce_mean(values) > 0:
+            return 2 * values
+        return 3 * values
+
+
+def branching():
+    return tf.keras.Sequential([shared(), Branch(), layers.Dense(5, "softmax")])

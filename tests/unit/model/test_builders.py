@@ -5,9 +5,13 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy.special import softmax
 from tiny_models import FILES, SMALL, fill, images, probs_of, save, settle
 
+from evalharness.attention import map_specs
+from evalharness.config import AttentionConfig
 from evalharness.errors import ConfigError, ModelError, WeightsError
+from evalharness.inference import ForwardPass
 
 BUILDERS = [
     ("rescaled", {}),
@@ -129,3 +133,20 @@ def test_image_size_of_the_builder_must_be_said(loader, tmp_path):
     path = save(loader.build(builder="model_builders.bare", image_size=48), tmp_path, "h5")
     with pytest.raises(ModelError, match=r"expected \(48, 48\) as in model\.image_size, got \(32, 32\)"):
         loader.load(path, builder="model_builders.bare", image_size=48)
+
+
+def test_a_layer_with_control_flow_is_compiled_as_it_is(loader, tmp_path):
+    settings = {"builder": "model_builders.branching", "preprocessing": "raw"}
+    model = loader.build(**settings)
+    fill(model, seed=7)
+    loaded = loader.load(save(model, tmp_path, "h5"), **settings)
+    assert loaded.needs_autograph
+    forward = ForwardPass(loaded, map_specs(AttentionConfig(methods=["rollout"]), loaded.classes))
+    pixels = images().astype(np.uint8)
+    np.testing.assert_allclose(
+        softmax(forward.logits(pixels), axis=1), probs_of(model, pixels.astype(np.float32)), atol=1e-6
+    )
+
+
+def test_known_layers_need_no_autograph(loader, small_saved):
+    assert not loader.load(small_saved["h5"], **SMALL).needs_autograph
