@@ -79,12 +79,12 @@ class Novelty:
         return float((1 + self._weights[is_as_far].sum()) / (1 + self.num_groups - (copied >= 0)))
 
     def _larger(self, means: Sequence[FloatArray]) -> FloatArray:
-        return np.asarray(np.max([mean / unit for mean, unit in zip(means, self._units, strict=True)], axis=0))
+        return np.asarray(np.max([mean / rare for mean, rare in zip(means, self._rare_distances, strict=True)], axis=0))
 
     @cached_property
-    def _units(self) -> list[float]:
-        rare = [float(np.quantile(space.nearest.mean(axis=1), RARE)) for space in self.spaces]
-        return [unit if unit > 0 else 1.0 for unit in rare]
+    def _rare_distances(self) -> list[float]:
+        found = [float(np.quantile(space.nearest.mean(axis=1), RARE)) for space in self.spaces]
+        return [distance if distance > 0 else 1.0 for distance in found]
 
     @cached_property
     def _weights(self) -> FloatArray:
