@@ -86,4 +86,5 @@ def request_of(inputs: Inputs, stages: Stages) -> str:
     digests = {"annotations": inputs.annotations.digest if inputs.annotations else None}
     for stage in stages:
         digests |= stage.digests
-    return results.request_of(inputs.config, sections, digests)
+    versions = {stage.name: stage.version for stage in stages}
+    return results.request_of(inputs.config, sections, digests, versions)

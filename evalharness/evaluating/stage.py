@@ -83,6 +83,8 @@ class Stage(Protocol[F]):
     """Of its finding in the manifest and of its section in the report."""
     section: ClassVar[str | None] = None
     """Of the config, where it has one of its own."""
+    version: ClassVar[int] = 1
+    """Of its method: complete results of another are examined anew."""
     nothing: ClassVar[Any] = None
     """What the manifest keeps where there is no finding."""
 
@@ -96,10 +98,7 @@ class Stage(Protocol[F]):
 
     @property
     def digests(self) -> Mapping[str, str | None]:
-        """What complete results are examined anew for: digests of the files that `prepare` reads, by what they are.
-
-        None for a file that was not wanted; a version where the stage's own method changes.
-        """
+        """Of the files that `prepare` reads, by what they are; None for one that was not wanted."""
         return {}
 
     @property

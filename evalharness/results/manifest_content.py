@@ -112,16 +112,19 @@ def build_manifest(
     }
 
 
-def request_of(config: RunConfig, sections: Sequence[str], digests: Mapping[str, str | None]) -> str:
+def request_of(
+    config: RunConfig, sections: Sequence[str], digests: Mapping[str, str | None], versions: Mapping[str, int]
+) -> str:
     """SHA-256 of the settings that shape results without entering the recipe: what is examined and what is drawn.
 
     Args:
         config: Of the run.
         sections: Of the config: those that do so.
         digests: Of the files that are read for it, by what they are; None where there are none.
+        versions: Of the methods that examine, by stage.
     """
     dumped = config.model_dump(mode="json")
-    return fingerprint({**{name: dumped[name] for name in sections}, **digests})
+    return fingerprint({**{name: dumped[name] for name in sections}, **digests, "versions": dict(versions)})
 
 
 def map_measures(maps: Mapping[str, FloatArray]) -> dict[str, float]:

@@ -125,7 +125,7 @@ def test_a_judge_that_is_missing_or_of_an_earlier_version_is_told_and_fitted_ane
     again = tiny_run.overrides(evaluated.folder.parent.parent, attention__methods=["libra"])
     evalharness.evaluate(again)
     assert not path.exists()
-    monkeypatch.setattr("evalharness.evaluating.stages.believe.stage.JUDGE_VERSION", 99)
+    monkeypatch.setattr("evalharness.evaluating.stages.believe.stage.Believe.version", 99)
     evalharness.evaluate(again)
     assert path.exists()
     path.write_bytes(kept)

@@ -1,7 +1,7 @@
 """Fits the judge on the evaluation, for `inspect` and for the run's coverage; the model is not asked again."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, ClassVar, Self
 
@@ -43,16 +43,12 @@ class Believe(Stage[BelieveFinding]):
 
     name: ClassVar[str] = "believe"
     section: ClassVar[str | None] = "believe"
+    version: ClassVar[int] = JUDGE_VERSION
 
     @classmethod
     def prepare(cls, config: RunConfig) -> Self:  # noqa: ARG003
         """Needs nothing."""
         return cls()
-
-    @property
-    def digests(self) -> Mapping[str, str | None]:
-        """Of the judge: one of an earlier version is fitted anew."""
-        return {"judge": str(JUDGE_VERSION)}
 
     def examine(self, rows: EvaluatedRows, earlier: Findings) -> BelieveFinding:
         """Fits the judge. Writes `judge.npz`, and `judged.parquet`: `row_id, belief, risk, novelty_p_value`."""
