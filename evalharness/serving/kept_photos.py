@@ -32,6 +32,6 @@ def keep_photo(folder: Path, digest: str, content: bytes) -> Path:
     return path
 
 
-def find_photo(folder: Path, digest: str) -> Path | None:
-    """The photo with this digest, if it is there."""
-    return next((path for path in sorted(folder.glob(f"{digest}.*")) if path.suffix != ".partial"), None)
+def find_photos(folder: Path) -> dict[str, Path]:
+    """The photos that are there, by digest."""
+    return {path.name.partition(".")[0]: path for path in sorted(folder.glob("*.*")) if path.suffix != ".partial"}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from evalharness.errors import ConfigError
-from evalharness.serving.kept_photos import find_photo
+from evalharness.serving.kept_photos import find_photos
 from evalharness.serving.log_file import NAME, read_lines
 
 COLUMNS = (
@@ -74,7 +74,7 @@ def export_log(log: Path, folder: Path) -> ExportedLog:
         )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     path = log / NAME
-    said, kept = _corrections(path), _keep_folders(path)
+    said, photos = _corrections(path), _kept_photos(path)
     labelled: dict[str, tuple[str, str]] = {}
     missing: dict[str, tuple[str, str]] = {}
     num_verdicts = 0
@@ -84,7 +84,7 @@ def export_log(log: Path, folder: Path) -> ExportedLog:
         if label is None:
             continue
         digest = verdict["sha256"]
-        photo = next(filter(None, (find_photo(place, digest) for place in kept)), None)
+        photo = photos.get(digest)
         # Of a photo that was judged twice, what was said of the last verdict counts.
         if photo is not None:
             labelled[digest] = (str(photo.absolute()), label)
@@ -105,10 +105,10 @@ def _corrections(path: Path) -> dict[int, dict[str, Any]]:
     return {line["verdict"]: line for line in read_lines(path) if line["type"] == "correction"}
 
 
-def _keep_folders(path: Path) -> list[Path]:
-    """Where photos were kept, the newest first."""
+def _kept_photos(path: Path) -> dict[str, Path]:
+    """By digest; one that was kept in several folders, in the newest."""
     found = [line["keep"] for line in read_lines(path) if line["type"] == "start" and line["keep"]]
-    return [Path(name) for name in dict.fromkeys(reversed(found))]
+    return {digest: photo for name in found for digest, photo in find_photos(Path(name)).items()}
 
 
 def _write(path: Path, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
