@@ -65,12 +65,13 @@ class Placed(NamedTuple):
 
 @dataclass(frozen=True)
 class Space:
-    """Where distances are taken: features and texture, uncorrelated and of variance 1 among the evaluated photos."""
+    """Where distances are taken: the features as they are, and the texture uncorrelated and of variance 1.
 
-    feature_centre: FloatArray
-    """(D,)."""
-    feature_whitening: FloatArray
-    """(D, D)."""
+    Features are not made uncorrelated: where D is no small part of the number of evaluated photos, their covariance
+    follows these so closely that any new photo lies farther out (of 640 photographs with D = 384 the p-values of half
+    of the other 640 were at most 0.01).
+    """
+
     texture_centre: FloatArray
     """(7,)."""
     texture_whitening: FloatArray
@@ -78,36 +79,20 @@ class Space:
 
     @classmethod
     def of(cls, evidence: Evidence) -> "Space | None":
-        """Of the evaluated photos; None where they are too few."""
-        if len(evidence.logits) < MIN_PHOTOS:
+        """Of the evaluated photos; None where they are too few, or a feature is not finite."""
+        if len(evidence.logits) < MIN_PHOTOS or not np.isfinite(evidence.features).all():
             return None
-        from sklearn.covariance import LedoitWolf
-
-        shrunk = LedoitWolf().fit(np.asarray(evidence.features, np.float64))
         texture = np.asarray(evidence.texture, np.float64)
-        return cls(
-            np.asarray(shrunk.location_, np.float32),
-            _whitening(shrunk.covariance_, floor=float(np.finfo(np.float32).tiny)),
-            texture.mean(axis=0),
-            _whitening(np.cov(texture.T), floor=TEXTURE_FLOOR),
-        )
+        values, vectors = np.linalg.eigh(np.cov(texture.T))
+        return cls(texture.mean(axis=0), vectors / np.sqrt(values.clip(0) + TEXTURE_FLOOR))
 
     def place(self, evidence: Evidence) -> Placed:
         """Photos in the space."""
-        return Placed(
-            (evidence.features - self.feature_centre) @ self.feature_whitening,
-            (evidence.texture - self.texture_centre) @ self.texture_whitening,
-        )
+        return Placed(evidence.features, (evidence.texture - self.texture_centre) @ self.texture_whitening)
 
 
 TEXTURE_FLOOR = 1e-3
 """Added to variances of the logarithms: differences of 3 % are never unusual."""
-
-
-def _whitening(covariance: FloatArray, *, floor: float) -> FloatArray:
-    """What makes variables of this covariance uncorrelated and of variance 1, (D, D) float32."""
-    values, vectors = np.linalg.eigh(covariance)
-    return np.asarray(vectors / np.sqrt(values.clip(0) + floor), np.float32)
 
 
 def own_agreement(evidence: Evidence, labels: IntArray, units: IntArray) -> tuple[FloatArray, IntArray]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from evalharness.audit import BoolArray
 from evalharness.believing.evidence import Evidence, Placed, Space, own_agreement
-from evalharness.believing.neighbours import Neighbours, agreement, measure_distances
+from evalharness.believing.neighbours import Neighbours, agreement
 from evalharness.believing.novelty import Novelty
 from evalharness.believing.risk import RiskModel, fit_risk
 from evalharness.believing.threshold import Threshold, choose_threshold
@@ -22,7 +22,8 @@ UNKNOWN_LEVEL = 0.01
 RARE_LEVEL = 0.025
 """Of photos like the evaluated ones a part of this at most is too far from the others to be believed."""
 ROUNDING = 1e-9
-SPACES = ("features", "texture")
+LEAST_SCORE = 1e-6
+"""Of what is rare: nearer than this is the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,6 @@ class FittedJudge:
     """None where too few photos were evaluated to say what is unlike them."""
     novelty: Novelty | None
     """The evaluated photos in the space, by features and by texture; None where one has too few outside its group."""
-    features: FloatArray
-    """Of the evaluated photos as the model gives them, (N, D)."""
     labels: IntArray
     """Their true classes, (N,)."""
 
@@ -91,10 +90,9 @@ class FittedJudge:
             distances = [space.distances(own) for space, own in zip(spaces, self.space.place(evidence), strict=True)]
             copied = spaces[0].copied_groups(distances[0])
             p_values = self.novelty.p_values(distances, copied)
-            by_features = measure_distances(evidence.features, self.features)
-            by_features[copied[:, None] == spaces[0].units] = np.inf
+            by_features = np.where(copied[:, None] == spaces[0].units, np.inf, distances[0])
             features["agreement"] = agreement(by_features, self.labels, evidence.pred_labels)
-            features["distance"] = np.log(self.novelty.scores(distances, copied))
+            features["distance"] = _log(self.novelty.scores(distances, copied))
             nearest = self.labels[by_features.argmin(axis=1)]
         known = {name: features.get(name, np.full(num, np.nan)) for name in self.risk.names}
         return self.judged(known, p_values, nearest, self.risk.score(known))
@@ -138,9 +136,12 @@ class FittedJudge:
             "upper_bound": threshold.upper_bound,
         }  # fmt: skip
         if space is not None and novelty is not None:
-            found |= asdict(space)
-            for name, own in zip(SPACES, novelty.spaces, strict=True):
-                found |= {f"placed_{name}": own.features, f"nearest_{name}": own.nearest}
+            by_features, by_texture = novelty.spaces
+            found |= asdict(space) | {
+                "placed_texture": by_texture.features,
+                "nearest_features": by_features.nearest,
+                "nearest_texture": by_texture.nearest,
+            }
         return found
 
     @classmethod
@@ -151,7 +152,7 @@ class FittedJudge:
         limit = float(stored["limit"])
         believed, wrong, groups, wrong_groups, needed = (int(count) for count in stored["counts"])
         max_error, confidence = map(float, stored["guarantee"])
-        has_space = "feature_centre" in stored
+        has_space = "texture_centre" in stored
         return cls(
             guarantee=Guarantee(max_error, confidence),
             risk=RiskModel(
@@ -167,9 +168,11 @@ class FittedJudge:
             ),
             space=Space(**{field.name: stored[field.name] for field in fields(Space)}) if has_space else None,
             novelty=Novelty(
-                tuple(Neighbours(stored[f"placed_{name}"], units, stored[f"nearest_{name}"]) for name in SPACES)
+                (
+                    Neighbours(np.asarray(features), units, stored["nearest_features"]),
+                    Neighbours(stored["placed_texture"], units, stored["nearest_texture"]),
+                )
             ) if has_space else None,
-            features=np.asarray(features),
             labels=np.asarray(labels),
         )  # fmt: skip
 
@@ -204,12 +207,12 @@ def fit_judge(
     p_values, nearest = np.full(num, np.nan), np.full(num, -1)
     if novelty is not None:
         features["agreement"], nearest = own_agreement(evidence, labels, units)
-        features["distance"] = np.log(novelty.own_scores)
+        features["distance"] = _log(novelty.own_scores)
         p_values = novelty.own_p_values()
     fitted = fit_risk(
         {name: values for name, values in features.items() if _varies(values)}, is_wrong, units, seed=seed
     )
-    bare = FittedJudge(guarantee, fitted.model, NO_THRESHOLD, space, novelty, evidence.features, labels)
+    bare = FittedJudge(guarantee, fitted.model, NO_THRESHOLD, space, novelty, labels)
     known = {name: features[name] for name in fitted.model.names}
     threshold = choose_threshold(
         np.where(bare.is_rare(p_values, RARE_LEVEL), np.inf, fitted.out_of_fold), is_wrong, units,
@@ -222,6 +225,11 @@ def fit_judge(
 def _novelty(placed: Placed, units: IntArray) -> Novelty | None:
     by_features, by_texture = (Neighbours.of(values, units) for values in placed)
     return None if by_features is None or by_texture is None else Novelty((by_features, by_texture))
+
+
+def _log(scores: FloatArray) -> FloatArray:
+    """Of scores that are 0 where as many photos are the same."""
+    return np.asarray(np.log(np.maximum(scores, LEAST_SCORE)))
 
 
 def _varies(values: FloatArray) -> bool:

@@ -78,9 +78,9 @@ class Neighbours:
 
 def measure_distances(features: FloatArray, known: FloatArray) -> FloatArray:
     """Euclidean distances of photos (n, D) to others (N, D), (n, N)."""
-    from scipy.spatial.distance import cdist
-
-    return np.asarray(cdist(features, known))
+    new, old = np.asarray(features, np.float64), np.asarray(known, np.float64)
+    squares = (new**2).sum(axis=1)[:, None] + (old**2).sum(axis=1) - 2 * new @ old.T
+    return np.asarray(np.sqrt(np.maximum(squares, 0)))
 
 
 def distances_to_others(features: FloatArray, units: IntArray) -> Iterator[tuple[slice, FloatArray]]:

@@ -1,13 +1,13 @@
 """How unlike the evaluated photos a photo is, as a conformal p-value.
 
-Two distances to the nearest evaluated photos (Sun et al. 2022, ICML): by the model's features, made uncorrelated and
-of one variance (Lee et al. 2018, NeurIPS; the covariance is shrunk after Ledoit and Wolf 2004), and by plain statistics
+Two distances to the nearest evaluated photos (Sun et al. 2022, ICML): by the model's features, and by plain statistics
 of the pixels. Each is taken in units of what is rare among the evaluated photos, and the larger one counts: a sum would
 hide a photo that is unlike in one of them alone.
 
-The p-value (Vovk et al. 2005; Bates et al. 2023 for outliers) is exact where every photo stands alone, but for centre,
-covariance and units, which the evaluated photos alone set: the new photo is among the neighbours of the evaluated ones
-as these are among each other's, so that all are ranked alike. A group counts as one, its photos sharing the weight.
+The p-value (Vovk et al. 2005; Bates et al. 2023 for outliers) is exact where every photo stands alone, but for the
+units and the covariance of the texture, which the evaluated photos alone set: the new photo is among the neighbours of
+the evaluated ones as these are among each other's, so that all are ranked alike. A group counts as one, its photos
+sharing the weight.
 """
 
 from collections.abc import Sequence

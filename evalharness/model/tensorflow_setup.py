@@ -1,5 +1,7 @@
 """TensorFlow, set up once: silent, deterministic, and sharing a GPU's memory."""
 
+import gc
+import sys
 import warnings
 
 from evalharness.collector import collection_held, leave_alone
@@ -17,14 +19,17 @@ def configure_tensorflow(seed: int) -> None:
     warnings.filterwarnings("ignore", message="pkg_resources is deprecated", category=UserWarning)
     # tensorflow-addons announces its end of life at every import.
     warnings.filterwarnings("ignore", message=r"\s*TensorFlow Addons", category=UserWarning)
+    is_first = "tensorflow" not in sys.modules
     with collection_held():
         import tensorflow as tf
 
-    leave_alone()
+    if is_first:
+        leave_alone()
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, enable=True)
     # What earlier runs of this process left behind: a sweep would otherwise hold the graph of every member.
     tf.keras.backend.clear_session()
+    gc.collect()
     tf.keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
 

@@ -25,7 +25,9 @@ class _Photo(AxesImage):
         """What to draw, RGBA from the bottom row up, and where its lower left corner is in pixels."""
         box = self.get_window_extent()
         image = Image.fromarray(np.asarray(self.get_array()))
-        image = image.resize((round(box.width), round(box.height)), Image.Resampling.BICUBIC).convert("RGBA")
+        image = image.resize((max(1, round(box.width)), max(1, round(box.height))), Image.Resampling.BICUBIC).convert(
+            "RGBA"
+        )
         # Half a pixel goes to the right and down, as matplotlib takes it for a frame.
         left, bottom = math.floor(box.x0 + 0.5), math.ceil(box.y0 - 0.5)
         return np.array(image.transpose(Image.Transpose.FLIP_TOP_BOTTOM)), left, bottom, None

@@ -127,3 +127,13 @@ def test_groups_stay_in_one_fold_and_a_group_counts_once():
     scores, wrong = 1 - confidence_of(evidence), np.zeros(120, bool)
     assert choose_threshold(scores, wrong, np.arange(120), max_error=0.02, confidence=0.9).limit is not None
     assert choose_threshold(scores, wrong, np.arange(120) // 2, max_error=0.02, confidence=0.9).limit is None
+
+
+def test_photos_that_are_the_same_are_no_fault():
+    evidence, labels = draw_photos(200, 8)
+    features, texture = evidence.features.copy(), evidence.texture.copy()
+    features[:8], texture[:8] = features[0], texture[0]
+    same = Evidence(evidence.logits, features, texture)
+    with np.errstate(all="raise"):
+        found = fit_judge(same, labels, np.arange(200), GUARANTEE, seed=0)
+    assert np.isfinite(found.judged.risks).all()
