@@ -15,7 +15,7 @@ from evalharness.believing.threshold import Threshold, choose_threshold
 from evalharness.records import FloatArray, IntArray
 
 Belief = Literal["believe", "check", "unknown"]
-JUDGE_VERSION = 2
+JUDGE_VERSION = 3
 """Of what is stored: another judge says other things of the same photos."""
 UNKNOWN_LEVEL = 0.01
 """Of photos like the evaluated ones a part of this at most is called unknown."""
