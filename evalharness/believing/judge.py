@@ -74,7 +74,7 @@ class FittedJudge:
         """Whether there are enough groups for one photo in a hundred to be rare."""
         return self.novelty is not None and self.novelty.can_tell(UNKNOWN_LEVEL)
 
-    def is_rare(self, p_values: FloatArray, level: float) -> BoolArray:
+    def _is_beyond(self, p_values: FloatArray, level: float) -> BoolArray:
         """Whether photos are farther from the evaluated ones than all but a part of `level`; False if none can tell."""
         if self.novelty is None or not self.novelty.can_tell(level):
             return np.zeros(len(p_values), np.bool_)
@@ -109,7 +109,7 @@ class FittedJudge:
             risks: P(wrong), (n,).
         """
         limit = self.threshold.limit
-        is_unknown, is_rare = (self.is_rare(p_values, level) for level in (UNKNOWN_LEVEL, RARE_LEVEL))
+        is_unknown, is_rare = (self._is_beyond(p_values, level) for level in (UNKNOWN_LEVEL, RARE_LEVEL))
         is_believed = np.zeros(len(risks), np.bool_) if limit is None else (risks <= limit) & ~is_rare
         beliefs: tuple[Belief, ...] = tuple(
             "unknown" if unknown else "believe" if believed else "check"
@@ -215,7 +215,7 @@ def fit_judge(
     bare = FittedJudge(guarantee, fitted.model, NO_THRESHOLD, space, novelty, labels)
     known = {name: features[name] for name in fitted.model.names}
     threshold = choose_threshold(
-        np.where(bare.is_rare(p_values, RARE_LEVEL), np.inf, fitted.out_of_fold), is_wrong, units,
+        np.where(bare._is_beyond(p_values, RARE_LEVEL), np.inf, fitted.out_of_fold), is_wrong, units,
         max_error=guarantee.max_error, confidence=guarantee.confidence,
     )  # fmt: skip
     judge = replace(bare, threshold=threshold)
