@@ -3,10 +3,12 @@
 import gc
 import subprocess
 import sys
+import weakref
 
 import pytest
 
 from evalharness.collector import collection_held
+from evalharness.model import configure_tensorflow
 
 
 def test_nothing_is_collected_while_it_is_held_and_again_afterwards():
@@ -66,3 +68,14 @@ def test_the_end_of_a_process_looks_for_no_cycles_but_ends_everything_else():
         "print('left', kept in gc.get_objects())"
     )
     assert sorted(run(script)) == ["finalised", "left False", "left True"]
+
+
+def test_the_model_of_an_earlier_run_is_gone_when_the_next_one_begins():
+    import tensorflow as tf
+
+    model = tf.keras.Sequential([tf.keras.layers.Dense(2)])
+    model(tf.zeros((1, 3)))
+    gone = weakref.ref(model)
+    del model
+    configure_tensorflow(0)
+    assert gone() is None
