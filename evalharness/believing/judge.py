@@ -89,10 +89,11 @@ class FittedJudge:
             spaces = self.novelty.spaces
             distances = [space.distances(own) for space, own in zip(spaces, self.space.place(evidence), strict=True)]
             copied = spaces[0].copied_groups(distances[0])
-            p_values = self.novelty.p_values(distances, copied)
+            scores = self.novelty.scores(distances, copied)
+            p_values = self.novelty.p_values(scores, distances, copied)
             by_features = np.where(copied[:, None] == spaces[0].units, np.inf, distances[0])
             features["agreement"] = agreement(by_features, self.labels, evidence.pred_labels)
-            features["distance"] = _log(self.novelty.scores(distances, copied))
+            features["distance"] = _log(scores)
             nearest = self.labels[by_features.argmin(axis=1)]
         known = {name: features.get(name, np.full(num, np.nan)) for name in self.risk.names}
         return self.judged(known, p_values, nearest, self.risk.score(known))

@@ -57,9 +57,14 @@ class Novelty:
             [space.mean_distances(own, copied) for space, own in zip(self.spaces, distances, strict=True)]
         )
 
-    def p_values(self, distances: Sequence[FloatArray], copied: IntArray) -> FloatArray:
-        """How rare a photo as far away is among those like the evaluated ones, above 0 to 1, (n,); arguments alike."""
-        scores = self.scores(distances, copied)
+    def p_values(self, scores: FloatArray, distances: Sequence[FloatArray], copied: IntArray) -> FloatArray:
+        """How rare a photo as far away is among those like the evaluated ones, above 0 to 1, (n,).
+
+        Args:
+            scores: Of `scores`, whose other arguments follow.
+            distances: To the evaluated photos in each space, (n, N).
+            copied: The group whose photo each is a copy of, which is left out; else -1, (n,).
+        """
         return np.array(
             [
                 self._p_value(score, [own[row] for own in distances], group)

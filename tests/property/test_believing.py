@@ -82,7 +82,8 @@ def test_the_rank_of_a_photo_is_that_among_all_with_it_counted_in(seed):
     spaces = [generator.normal(size=(31, size)) * generator.uniform(0.5, 3, (31, 1)) for size in (3, 2)]
     known = Novelty(tuple(Neighbours.of(points[:-1], np.arange(30)) for points in spaces))
     distances = [own.distances(points[-1:]) for own, points in zip(known.spaces, spaces, strict=True)]
-    (p_value,) = known.p_values(distances, np.array([-1]))
+    alone = np.array([-1])
+    (p_value,) = known.p_values(known.scores(distances, alone), distances, alone)
     scores = []
     for points in spaces:
         table = np.linalg.norm(points[:, None] - points, axis=2)
@@ -125,7 +126,8 @@ def test_new_photos_are_as_rarely_unlike_as_is_said_however_many_features_there_
     novelty = Novelty(tuple(Neighbours.of(values, units) for values in space.place(known)))
     new = space.place(draw(2000))
     distances = [own.distances(values) for own, values in zip(novelty.spaces, new, strict=True)]
-    p_values = novelty.p_values(distances, np.full(2000, -1))
+    copied = np.full(2000, -1)
+    p_values = novelty.p_values(novelty.scores(distances, copied), distances, copied)
     for level in (0.01, 0.05, 0.2):
         # The evaluated photos are a sample themselves: what is exceeded by chance once in a thousand times.
         promised = beta.ppf(0.999, max(1, np.floor(level * (num + 1))), num + 1 - np.floor(level * (num + 1)))
