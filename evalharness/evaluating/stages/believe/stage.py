@@ -66,7 +66,7 @@ class Believe(Stage[BelieveFinding]):
                 **fitted.judge.to_arrays(),
             )
             store(rows, fitted.judged)
-            return _measure(rows, evidence, fitted)
+            return _measure(rows, fitted)
 
     def broken_gates(self, config: GateConfig, found: BelieveFinding | None) -> Sequence[str]:
         """`min_coverage`: a run of whose verdicts none can be believed has a coverage of 0."""
@@ -132,8 +132,8 @@ def _measure_texture(rows: EvaluatedRows) -> pd.DataFrame:
     return pd.DataFrame(np.concatenate(parts), columns=list(NAMES)).assign(row_id=rows.row_ids)
 
 
-def _measure(rows: EvaluatedRows, evidence: Evidence, fitted: FittedEvaluation) -> BelieveFinding:
-    is_wrong, groups, resampling = evidence.pred_labels != rows.labels, rows.groups, rows.session.inputs.resampling
+def _measure(rows: EvaluatedRows, fitted: FittedEvaluation) -> BelieveFinding:
+    is_wrong, groups, resampling = rows.is_wrong, rows.groups, rows.session.inputs.resampling
     max_error, by_confidence = fitted.judge.guarantee.max_error, -fitted.judged.features[FIRST]
     by_risk, by_confidence_alone = (
         measure_coverage(scores, is_wrong, max_error=max_error, groups=groups, resampling=resampling)
